@@ -92,7 +92,7 @@ class Op:
             check_attrs(self.attrs, attrs, self.name)
             self._check_inputs(specs)
             found = self.rule(*specs, **attrs)
-            for spec in found if type(found) is tuple else (found,):
+            for spec in (found,) if isinstance(found, Spec) else found:
                 if spec.shape is not None:
                     checked_shape(spec.shape)
             return found
