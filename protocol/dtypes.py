@@ -82,7 +82,7 @@ class DType:
             return which == "max"
         if self.kind == "c":
             raise TypeError(f"Cannot find {which}imum value of {self!r}.")
-        info: Any = np.iinfo(self.numpy) if self.kind in "iu" else ml_dtypes.finfo(self.numpy)
+        info: Any = np.iinfo(self.numpy) if self.kind in "iu" else ml_dtypes.finfo(self.numpy)  # type: ignore[no-untyped-call]
         return getattr(info, which)
 
     def is_compatible_with(self, other: Any) -> bool:

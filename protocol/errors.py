@@ -19,6 +19,7 @@
     +-- DataLossError           15
     +-- UnauthenticatedError    16  no token, or a wrong one
     +-- ProtocolError           65  the peer broke the rules of `protocol/README.md`
+        +-- SequenceGapError        a frame out of order: costs the connection, not the session
 
 Owns: the classes, `code_of`, `error_from`. Codes 1 to 16 are TensorFlow's (and gRPC's). Python's own TypeError, ValueError,
 IndexError, LookupError and NotImplementedError travel too (80 to 84), because inference on the server raises them as the client's does.
@@ -119,6 +120,10 @@ class ProtocolError(OpError):
     """The peer broke a rule of `protocol/README.md`."""
 
     error_code = 65
+
+
+class SequenceGapError(ProtocolError):
+    """A frame came out of order: the connection is of no use any more, but the session is; connecting again resumes it."""
 
 
 _OP_ERRORS: Final[dict[int, type[OpError]]] = {

@@ -40,7 +40,8 @@ class Spec(NamedTuple):
     @property
     def nbytes(self) -> int:
         """Bytes of the elements. Needs a static shape."""
-        return element_count(self.shape) * self.dtype.size
+        size: int = element_count(self.shape) * self.dtype.size
+        return size
 
     def __str__(self) -> str:
         return f"{self.dtype.name}{format_shape(self.shape)}"

@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Final, NamedTuple
 
-from protocol.errors import ProtocolError
+from protocol.errors import ProtocolError, SequenceGapError
 from protocol.wire import Frame, Kind, decode_frame, encode_frame
 
 
@@ -89,12 +89,13 @@ class Stream:
         """Take one frame from the peer: the frame, or None when it was received before.
 
         Raises:
-            ProtocolError: the peer broke rule 2, 3 or 5, or the frame is malformed. The session cannot go on.
+            SequenceGapError: the frame is not the next one; a new connection can resume.
+            ProtocolError: the peer broke rule 3 or 5, or the frame is malformed. The session cannot go on.
         """
         frame = decode_frame(data)
         self._take_acknowledgement(frame)
         if frame.kind != Kind.ITEMS:
-            if frame.seq or frame.count:
+            if frame.seq or frame.items:
                 raise ProtocolError(f"a frame of kind {frame.kind} has no sequence number and no items")
             return frame
         if frame.seq <= self.received:
@@ -102,13 +103,13 @@ class Stream:
                 raise ProtocolError("a frame of items has no sequence number")
             return None
         if frame.seq != self.received + 1:
-            raise ProtocolError(f"frame {frame.seq} came where {self.received + 1} was expected")
-        if self.items_received + frame.count - self.executed > self.received_credit.items:
+            raise SequenceGapError(f"frame {frame.seq} came where {self.received + 1} was expected")
+        if self.items_received + frame.items - self.executed > self.received_credit.items:
             raise ProtocolError(f"more than {self.received_credit.items} items sent and not done")
         if self.unexecuted_bytes + len(data) > self.received_credit.bytes:
             raise ProtocolError(f"more than {self.received_credit.bytes} bytes sent and not done")
         self.received = frame.seq
-        self.items_received += frame.count
+        self.items_received += frame.items
         self._unexecuted.append(_Sent(self.items_received, len(data)))
         self.unexecuted_bytes += len(data)
         return frame

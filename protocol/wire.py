@@ -49,14 +49,14 @@ class Frame(NamedTuple):
     seq: number of this frame among the sender's sequenced frames, from 1.
     taken: the highest sequence number that the sender has received from its peer.
     done: how many of the peer's items the sender has executed.
-    count: the items in the body.
+    items: how many items stand in the body.
     """
 
     kind: int
     seq: int
     taken: int
     done: int
-    count: int
+    items: int
     body: bytes
 
 
@@ -222,7 +222,7 @@ def unpack(data: bytes) -> Any:
 def unpack_items(frame: Frame) -> tuple[Any, ...]:
     """The items of an ITEMS frame: non-empty tuples whose first element is an int, as many as the header says."""
     items = unpack(frame.body)
-    if type(items) is not tuple or len(items) != frame.count:
+    if type(items) is not tuple or len(items) != frame.items:
         raise ProtocolError("the body of a frame is not an array of as many items as its header says")
     for item in items:
         if type(item) is not tuple or not item or type(item[0]) is not int:

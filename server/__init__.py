@@ -1,0 +1,1 @@
+"""Owns tensors and runs ops: devices, kernels, sessions, and the FastAPI application over them."""

@@ -1,0 +1,190 @@
+"""The FastAPI application: routes over sessions, frames and payloads.
+
+Owns: paths, status codes and content types. Does not know what frames hold or how ops run.
+
+    POST   /v1/sessions                          a new session: {"session": id}
+    DELETE /v1/sessions/{id}                     end it
+    WS     /v1/sessions/{id}/stream              frames as binary messages
+    POST   /v1/sessions/{id}/connections         the same over HTTP: HELLO in, WELCOME out
+    POST   /v1/sessions/{id}/frames?attachment=  frames in
+    GET    /v1/sessions/{id}/frames?attachment=  frames out, a long poll
+    PUT    /v1/sessions/{id}/uploads/{upload}    bytes of a large value (Content-Range)
+    GET    /v1/sessions/{id}/uploads/{upload}    how many of them are there
+    GET    /v1/sessions/{id}/reads/{read}        bytes of a large value (Range)
+    GET    /v1/status   /healthz   /readyz
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated, Any, Final
+
+from fastapi import Depends, FastAPI, Request, Response, WebSocket
+from fastapi.responses import JSONResponse, StreamingResponse
+
+import protocol
+from protocol import wire
+from protocol.errors import InvalidArgumentError, NotFoundError, OpError, ProtocolError
+from protocol.wire import MAX_FRAME
+from server import connections
+from server.devices import Device
+from server.security import Guard, problem
+from server.session import Session, Sessions
+from server.settings import Settings
+
+_FRAMES: Final = "application/vnd.telegrad.frames"
+_READ_WAIT: Final = 600.0
+_CHUNK: Final = 2**20
+_MAX_BODY: Final = 4 * MAX_FRAME
+_RANGE: Final = re.compile(r"bytes=(\d+)-(\d*)")
+_CONTENT_RANGE: Final = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
+
+
+def create_app(settings: Settings, devices: list[Device]) -> FastAPI:
+    """The application that serves `devices`."""
+    sessions = Sessions(settings, devices)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        sessions.start()
+        yield
+        await sessions.stop()
+
+    app = FastAPI(title="Telegrad", version=protocol.__version__, lifespan=lifespan, redoc_url=None)
+    app.state.sessions = sessions
+    app.add_middleware(Guard, settings=settings)
+    app.add_exception_handler(OpError, _problem)
+    _add_session_routes(app, sessions)
+    _add_frame_routes(app, sessions)
+    _add_payload_routes(app, sessions)
+    _add_status_routes(app, sessions)
+    return app
+
+
+async def _problem(_: Request, error: Exception) -> Response:
+    assert isinstance(error, OpError)
+    status, body = problem(error)
+    return JSONResponse(body, status, media_type="application/problem+json")
+
+
+def _named_session(request: Request, identifier: str) -> Session:
+    found: Session = request.app.state.sessions.get(identifier)
+    return found
+
+
+Named = Annotated[Session, Depends(_named_session)]
+
+
+def _add_session_routes(app: FastAPI, sessions: Sessions) -> None:
+    @app.post("/v1/sessions", status_code=201)
+    async def create_session() -> dict[str, Any]:
+        return {"session": sessions.create().id}
+
+    @app.delete("/v1/sessions/{identifier}", status_code=204)
+    async def delete_session(session: Named) -> None:
+        sessions.end(session, "deleted")
+
+    @app.websocket("/v1/sessions/{identifier}/stream")
+    async def stream(socket: WebSocket, identifier: str) -> None:
+        await connections.serve_websocket(socket, sessions, identifier)
+
+
+def _add_frame_routes(app: FastAPI, sessions: Sessions) -> None:
+    @app.post("/v1/sessions/{identifier}/connections")
+    async def connect(request: Request, session: Named) -> Response:
+        connection, attachment = connections.attach_http(session, await _body(request))
+        content = await connection.poll(0.0)
+        return Response(content, media_type=_FRAMES, headers={"x-attachment": str(attachment)})
+
+    @app.post("/v1/sessions/{identifier}/frames")
+    async def send_frames(request: Request, session: Named, attachment: int) -> Response:
+        body = await _body(request)
+        connections.attached(session, attachment)
+        connections.receive_http(sessions, session, body)
+        return Response(status_code=204)
+
+    @app.get("/v1/sessions/{identifier}/frames")
+    async def poll_frames(session: Named, attachment: int, wait: float = 20.0) -> Response:
+        content = await connections.attached(session, attachment).poll(min(max(wait, 0.0), 60.0))
+        return Response(content, media_type=_FRAMES)
+
+
+async def _body(request: Request) -> bytes:
+    """The request's body, refused as soon as it is over the limit."""
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > _MAX_BODY:
+            raise ProtocolError(f"a body of frames is over the limit of {_MAX_BODY} bytes")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _add_payload_routes(app: FastAPI, sessions: Sessions) -> None:
+    @app.put("/v1/sessions/{identifier}/uploads/{upload}")
+    async def put_upload(request: Request, session: Named, upload: int) -> dict[str, int]:
+        match = _CONTENT_RANGE.fullmatch(request.headers.get("content-range", ""))
+        if match is None:
+            raise InvalidArgumentError("an upload needs Content-Range: bytes first-last/total")
+        offset, total = int(match[1]), int(match[3])
+        target = session.payloads.open(upload, total)
+        async for chunk in request.stream():
+            target.write(offset, chunk)
+            offset += len(chunk)
+        return {"received": target.received}
+
+    @app.get("/v1/sessions/{identifier}/uploads/{upload}")
+    async def get_upload(session: Named, upload: int) -> dict[str, int]:
+        return {"received": session.payloads.received(upload)}
+
+    @app.get("/v1/sessions/{identifier}/reads/{read}")
+    async def get_read(request: Request, session: Named, read: int) -> Response:
+        array = await session.payloads.get(read, _READ_WAIT)
+        if array is None:
+            raise NotFoundError(f"read {read} has no value to fetch")
+        data = memoryview(array).cast("B") if array.nbytes else memoryview(b"")
+        start = _range_start(request, len(data))
+        headers = {"content-length": str(len(data) - start), "accept-ranges": "bytes"}
+        if start:
+            headers["content-range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"
+        return StreamingResponse(
+            _chunks(data[start:]), 206 if start else 200, headers, media_type="application/octet-stream"
+        )
+
+
+def _range_start(request: Request, size: int) -> int:
+    text = request.headers.get("range")
+    if text is None:
+        return 0
+    match = _RANGE.fullmatch(text)
+    if match is None or match[2] or int(match[1]) > size:
+        raise InvalidArgumentError(f"the range {text!r} is none of bytes=first- within {size} bytes")
+    return int(match[1])
+
+
+async def _chunks(data: memoryview) -> AsyncIterator[memoryview]:
+    for start in range(0, len(data), _CHUNK):
+        yield data[start : start + _CHUNK]
+
+
+def _add_status_routes(app: FastAPI, sessions: Sessions) -> None:
+    @app.get("/v1/status")
+    async def status() -> dict[str, Any]:
+        return {
+            "version": protocol.__version__,
+            "protocol": wire.VERSION,
+            "uptime": time.time() - sessions.started,
+            "devices": [{"name": d.name, **d.memory()} for d in sessions.devices],
+            "sessions": [
+                {"id": s.id[:8], "attached": s.connection is not None, "created": s.created, **s.host.report}
+                for s in sessions
+            ],
+        }
+
+    @app.get("/healthz")
+    @app.get("/readyz")
+    async def healthz() -> dict[str, str]:
+        return {"status": "ok"}

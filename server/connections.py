@@ -1,0 +1,182 @@
+"""The two ways a session's frames travel: a WebSocket, and plain HTTP where WebSocket is blocked.
+
+Owns: `WebSocketConnection`, `HttpConnection`, and the loops that move frames between them and a session. Does not know what a frame holds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from typing import Any, Final
+
+from fastapi import WebSocket
+
+from protocol import wire
+from protocol.errors import OpError, ProtocolError, SequenceGapError
+from protocol.wire import Deframer, Kind, decode_frame, prefixed
+from server.session import Session, Sessions
+
+log = logging.getLogger("telegrad.connection")
+
+_HELLO_TIMEOUT: Final = 10.0
+_POLL_BYTES: Final = 4 * 2**20
+
+
+def refusal(error: OpError) -> bytes:
+    """A REFUSED frame for a connection that no session takes."""
+    return wire.encode_frame(Kind.REFUSED, 0, 0, 0, 0, wire.pack({"code": error.error_code, "message": error.message}))
+
+
+class WebSocketConnection:
+    """Frames as binary messages."""
+
+    def __init__(self, socket: WebSocket) -> None:
+        self._socket = socket
+        self._out: deque[bytes] = deque()
+        self._wake = asyncio.Event()
+        self._closing: str | None = None
+
+    def send(self, frame: bytes) -> None:
+        """Queue one frame."""
+        self._out.append(frame)
+        self._wake.set()
+
+    def close(self, reason: str) -> None:
+        """Close after what was queued."""
+        if self._closing is None:
+            self._closing = reason
+        self._wake.set()
+
+    async def write(self) -> None:
+        """Send what is queued until the connection is closed."""
+        send, out, wake = self._socket._send, self._out, self._wake
+        while True:
+            while out:
+                await send({"type": "websocket.send", "bytes": out.popleft()})
+            if self._closing is not None:
+                await self._socket.close(1000, self._closing[:100])
+                return
+            wake.clear()
+            await wake.wait()
+
+
+async def serve_websocket(socket: WebSocket, sessions: Sessions, identifier: str) -> None:
+    """Attach a WebSocket to its session and move frames until one of them ends."""
+    await socket.accept()
+    connection = WebSocketConnection(socket)
+    writer = asyncio.create_task(connection.write())
+    session: Session | None = None
+    try:
+        async with asyncio.timeout(_HELLO_TIMEOUT):
+            hello = decode_frame(await socket.receive_bytes())
+        session = sessions.get(identifier)
+        session.attach(connection, hello)
+        await _read(socket, sessions, session, connection)
+    except OpError as error:
+        connection.send(refusal(error))
+        connection.close("refused")
+    except Exception as error:  # the peer is gone, in one of the ways that Starlette and uvicorn have for it
+        log.debug("connection lost: %r", error)
+        connection.close("lost")
+    finally:
+        if session is not None:
+            session.detach(connection)
+        connection.close("over")
+        try:
+            async with asyncio.timeout(1.0):
+                await writer
+        except Exception:
+            writer.cancel()
+
+
+async def _read(socket: WebSocket, sessions: Sessions, session: Session, connection: WebSocketConnection) -> None:
+    receive = socket._receive
+    while True:
+        message = await receive()
+        if message["type"] != "websocket.receive":
+            return
+        data = message.get("bytes")
+        if data is None:
+            raise ProtocolError("a text message; frames are binary")
+        if session.connection is not connection:
+            return  # fenced: a newer connection took over
+        if len(data) >= wire.HEADER.size and data[0] == Kind.BYE:
+            sessions.end(session, "the client left")
+            return
+        deliver(sessions, session, data)
+
+
+def deliver(sessions: Sessions, session: Session, data: bytes) -> None:
+    """Hand a frame to its session; what breaks the rules ends the session, what is merely out of order ends the connection."""
+    try:
+        session.receive(data)
+    except SequenceGapError:
+        raise
+    except ProtocolError as error:
+        session.broken = error
+        session.close("protocol error")
+        raise
+
+
+class HttpConnection:
+    """Frames in request bodies one way, and in the answers of long polls the other."""
+
+    def __init__(self) -> None:
+        self._out: deque[bytes] = deque()
+        self._wake = asyncio.Event()
+        self.closed = False
+
+    def send(self, frame: bytes) -> None:
+        """Queue one frame."""
+        self._out.append(frame)
+        self._wake.set()
+
+    def close(self, reason: str) -> None:
+        """End the polls."""
+        self.closed = True
+        self._wake.set()
+
+    async def poll(self, wait: float) -> bytes:
+        """What is queued, as length-prefixed frames; waits up to `wait` seconds for the first."""
+        if not self._out and not self.closed:
+            self._wake.clear()
+            try:
+                async with asyncio.timeout(wait):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+        frames, size = [], 0
+        while self._out and size < _POLL_BYTES:
+            frame = self._out.popleft()
+            size += len(frame)
+            frames.append(prefixed(frame))
+        return b"".join(frames)
+
+
+def attach_http(session: Session, body: bytes) -> tuple[HttpConnection, int]:
+    """Attach an HTTP connection whose first request body is the HELLO."""
+    frames = Deframer().feed(body)
+    if len(frames) != 1:
+        raise ProtocolError("the first request of a connection carries one frame, HELLO")
+    connection = HttpConnection()
+    return connection, session.attach(connection, decode_frame(frames[0]))
+
+
+def receive_http(sessions: Sessions, session: Session, body: bytes) -> None:
+    """Take the frames of one request body, in order."""
+    deframer = Deframer()
+    for frame in deframer.feed(body):
+        if frame[:1] == bytes((Kind.BYE,)):
+            sessions.end(session, "the client left")
+            return
+        deliver(sessions, session, frame)
+    if not deframer.empty:
+        raise SequenceGapError("the body ends in the middle of a frame")
+
+
+def attached(session: Session, attachment: int) -> Any:
+    """The session's HTTP connection, if `attachment` is the newest. Raises ProtocolError when it was fenced."""
+    if session.attachment != attachment or not isinstance(session.connection, HttpConnection):
+        raise SequenceGapError("another connection took over")
+    return session.connection

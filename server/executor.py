@@ -1,0 +1,413 @@
+"""Executes a session's items in order: a plain object, items in, reply items out.
+
+Owns: what each item does, effects and their skipping, poison, cancellation, result checks. Does not know frames, numbers on the wire, sockets or
+which thread or process hosts it (`server.host`).
+
+After a failure, effects (items that change state) are skipped until the client says, with CLEAR, that its user has seen the
+error; ops on values that depend on it hand the failure on, and all others run. That is PostgreSQL's pipeline mode, and it makes
+"catch the error and try again with less" correct: every variable is as it was at the failing op.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import numpy as np
+
+from protocol import errors, wire
+from protocol.dtypes import BY_NUMPY
+from protocol.errors import InternalError, InvalidArgumentError, NotFoundError, OpError, ProtocolError, code_of
+from protocol.ops import Op, lookup
+from protocol.spec import Spec, element_count
+from protocol.wire import MAX_INLINE, Item, Ref
+from server.devices import Device, short_name
+from server.kernels import KERNELS
+from server.payloads import Payloads, Upload
+from server.values import Poison, Store, Value, Variable
+
+_MAX_OPS: Final = 4096
+_KEEP_VIEW_UP_TO: Final = 1024
+_CANCELLABLE: Final = frozenset((Item.RUN, Item.READ))
+
+
+class Executor:
+    """One session's values and the execution of its items.
+
+    `emit` gets each reply item as a tuple. `executed` counts the items that are done; `cancel_through`, set from any thread,
+    is the number of the last item to drop if it has not run yet.
+    """
+
+    def __init__(self, devices: list[Device], limit: int, payloads: Payloads, emit: Callable[[tuple[Any, ...]], None]) -> None:
+        self.devices = {d.name: d for d in devices}
+        self.default = devices[1] if len(devices) > 1 else devices[0]
+        self.store = Store(limit)
+        self.payloads = payloads
+        self.emit = emit
+        self.executed = 0
+        self.cancel_through = 0
+        self.ops = 0
+        self.failed_item = 0  # the last failure whose error the user has not seen
+        self._ops: dict[int, tuple[Op, Callable[..., Any]]] = {}
+        self._handlers: dict[int, Callable[[tuple[Any, ...], int], None]] = {
+            Item.RUN: self._run, Item.BIND: self._bind, Item.RELEASE: self._release, Item.READ: self._read,
+            Item.CONST: self._const, Item.UPLOAD: self._upload, Item.CLEAR: self._clear, Item.VARIABLE: self._variable,
+            Item.SYNC: self._sync, Item.READ_DONE: self._read_done,
+        }  # fmt: skip
+
+    def execute(self, items: tuple[tuple[Any, ...], ...]) -> None:
+        """Run `items` in order.
+
+        Raises:
+            ProtocolError: an item is malformed; the session cannot go on.
+        """
+        handlers = self._handlers
+        for item in items:
+            number = self.executed + 1
+            try:
+                handler = handlers[item[0]]
+            except KeyError:
+                raise ProtocolError(f"unknown item kind {item[0]}") from None
+            try:
+                if number <= self.cancel_through and item[0] in _CANCELLABLE:
+                    self._cancel(item, number)
+                else:
+                    handler(item, number)
+            except (IndexError, TypeError, ValueError, AttributeError) as error:
+                if isinstance(error, OpError):
+                    raise
+                raise ProtocolError(f"malformed item {item!r:.200}: {error}") from error
+            self.executed = number
+
+    def close(self) -> None:
+        """Free everything the session holds."""
+        self.store.clear()
+        self.payloads.close()
+
+    # --- ops -------------------------------------------------------------------------------------------------------
+
+    def _bind(self, item: tuple[Any, ...], number: int) -> None:
+        _, index, name = item
+        if type(index) is not int or type(name) is not str or index in self._ops or len(self._ops) >= _MAX_OPS:
+            raise ProtocolError(f"malformed binding {item!r:.200}")
+        try:
+            found = lookup(name)
+            kernel = KERNELS[name]
+        except (NotFoundError, KeyError):
+            found, kernel = _missing(name), _no_kernel
+        self._ops[index] = (found, kernel)
+
+    def _run(self, item: tuple[Any, ...], number: int) -> None:
+        count = len(item)
+        outs, ins = item[2], item[3]
+        attrs = item[4] if count > 4 and item[4] is not None else _NO_ATTRS
+        bound = self._ops.get(item[1])
+        if bound is None:
+            raise ProtocolError(f"op number {item[1]!r} was never bound")
+        op, kernel = bound
+        try:
+            values = [self._operand(i) for i in ins]
+            poison = next((v for v in values if type(v) is Poison), None)
+            if poison is None and op.effect and self.failed_item:
+                poison = _SKIPPED
+            if poison is not None:
+                self._poisoned(op, outs, poison, number)
+                return
+            self.ops += 1
+            results = self._compute(op, kernel, values, attrs, item[5] if count > 5 else None)
+        except ProtocolError:
+            raise
+        except Exception as error:  # whatever a kernel raises is this op's failure, not the server's
+            self._fail(op.name, outs, error, number)
+            return
+        if op.effect:
+            self._apply(op, ins, results)
+        if type(outs) is int:
+            if outs:
+                self.store.put(outs, results[0])
+        else:
+            if len(outs) != len(results):
+                raise ProtocolError(f"{op.name} has {len(results)} results, {len(outs)} ids were given")
+            for tensor, value in zip(outs, results, strict=True):
+                if tensor:
+                    self.store.put(tensor, value)
+
+    def _operand(self, operand: Any) -> Value | Poison:
+        if type(operand) is int:
+            entry = self.store.get(operand)
+            kind = type(entry)
+            if kind is Value or kind is Poison:
+                return entry  # type: ignore[no-any-return]
+            if kind is Variable:
+                return entry.value  # type: ignore[no-any-return]
+            return self._finish_upload(operand, entry)
+        if type(operand) is np.ndarray:
+            return Value(operand, Spec(BY_NUMPY[operand.dtype], operand.shape), None)
+        raise ProtocolError(f"{operand!r:.100} is no operand")
+
+    def _compute(
+        self, op: Op, kernel: Callable[..., Any], values: list[Value], attrs: Mapping[str, Any], device_name: Any
+    ) -> list[Value]:
+        if attrs:
+            attrs = {k: self._attr(v) for k, v in attrs.items()}
+        inferred = op.infer(tuple([v.spec for v in values]), attrs)
+        specs = (inferred,) if isinstance(inferred, Spec) else inferred
+        size = 0
+        for spec in specs:
+            if spec.is_static:
+                size += spec.nbytes
+        self.store.charge(size)
+        device = self._place(values, device_name)
+        arrays = [v.array if v.device is device else device.take(v.array) for v in values]
+        try:
+            with device.scope():
+                found = kernel(device.xp, *arrays, **attrs)
+        except Exception as error:
+            raise self._explain(device, error, size) from error
+        if type(found) is not tuple:
+            found = (found,)
+        if len(found) != len(specs):
+            raise InternalError(f"the kernel of {op.name} gave {len(found)} results, {len(specs)} were inferred")
+        return [self._checked(op, device, array, spec) for array, spec in zip(found, specs, strict=True)]
+
+    def _place(self, values: list[Value], name: Any) -> Device:
+        if name is not None:
+            device = self.devices.get(short_name(name))
+            if device is None:
+                raise InvalidArgumentError(f"{name!r} is no device of this server; it has {', '.join(self.devices)}")
+            return device
+        if len(self.devices) == 1:
+            return self.default
+        places = {v.device for v in values if v.device is not None}
+        return places.pop() if len(places) == 1 else self.default
+
+    def _checked(self, op: Op, device: Device, array: Any, spec: Spec) -> Value:
+        xp = device.xp
+        if type(array) is not xp.ndarray:
+            array = xp.asarray(array)
+        if array.dtype != spec.dtype.numpy:
+            raise InternalError(f"the kernel of {op.name} gave {array.dtype}, inferred was {spec}")
+        shape = array.shape
+        if shape != spec.shape:
+            agrees = spec.shape is None or (
+                len(spec.shape) == len(shape) and all(a is None or a == b for a, b in zip(spec.shape, shape, strict=True))
+            )
+            if not agrees:
+                raise InternalError(f"the kernel of {op.name} gave the shape {shape}, inferred was {spec}")
+            spec = Spec(spec.dtype, shape)
+            self.store.charge(array.nbytes)
+        base = array.base
+        if base is not None and getattr(base, "nbytes", 0) > 2 * array.nbytes + _KEEP_VIEW_UP_TO:
+            array = array.copy()  # a small view would keep the whole of what it looks into alive, uncharged
+        return Value(array, spec, device)
+
+    def _attr(self, value: Any) -> Any:
+        if type(value) is not Ref:
+            return value
+        found = self._operand(value.id)
+        if type(found) is Poison:
+            raise _Poisoned(found)
+        assert isinstance(found, Value)
+        if not found.spec.dtype.is_integer or len(found.spec.shape or ()) > 2 or element_count(found.spec.shape) > 4096:
+            raise InvalidArgumentError(f"a tensor of {found.spec} cannot stand for an attribute")
+        host = found.array if found.device is None else found.device.host(found.array)
+        return _as_tuple(host.tolist())
+
+    def _explain(self, device: Device, error: Exception, size: int) -> Exception:
+        """What the user is told of a kernel's exception."""
+        if isinstance(error, OpError):
+            return error
+        if device.out_of_memory(error):
+            used, allowed = self.store.used, self.store.limit
+            text = f"out of memory on {device.name}: {size} bytes asked, {used} used, {allowed} allowed in this session"
+            return errors.ResourceExhaustedError(text)
+        if isinstance(error, np.linalg.LinAlgError):
+            return InvalidArgumentError(str(error))
+        if type(error) in (TypeError, ValueError, IndexError, NotImplementedError):
+            return error
+        return errors.UnknownError(f"{type(error).__name__}: {error}")
+
+    def _apply(self, op: Op, ins: tuple[Any, ...], results: list[Value]) -> None:
+        """Store an effect's results, in order, in the variables among its inputs."""
+        targets = [self.store.get(i) for i, group in zip(ins, op.input_groups(len(ins)), strict=True) if group == "variable"]
+        for target, value in zip(targets, results, strict=False):
+            if type(target) is not Variable:
+                raise ProtocolError(f"{op.name} changes a variable, and {target!r:.50} is none")
+            self.store.assign(target, value)
+
+    # --- failures ----------------------------------------------------------------------------------------------------
+
+    def _fail(self, op: str, outs: Any, error: Exception, number: int) -> None:
+        if isinstance(error, _Poisoned):
+            self._bind_all(outs, error.poison)
+            return
+        message = str(error) or type(error).__name__
+        if f"[Op:{op}]" not in message:
+            message = f"{message} [Op:{op}]"
+        poison = Poison(code_of(error), message, op, number)
+        self.failed_item = number
+        self._bind_all(outs, poison)
+        self.emit((Item.FAILED, number, poison.code, poison.message, op))
+
+    def _poisoned(self, op: Op, outs: Any, poison: Poison, number: int) -> None:
+        if op.effect and not self.failed_item:
+            # The user has seen the error and goes on with a value that was never computed.
+            self.failed_item = number
+            self.emit((Item.FAILED, number, poison.code, f"{poison.message} (the value given to {op.name})", op.name))
+        self._bind_all(outs, poison)
+
+    def _bind_all(self, outs: Any, entry: Poison) -> None:
+        for tensor in (outs,) if type(outs) is int else outs:
+            if tensor:
+                self.store.put(tensor, entry)
+
+    def _cancel(self, item: tuple[Any, ...], number: int) -> None:
+        if item[0] == Item.READ:
+            self.payloads.refuse(item[1])
+            self.emit((Item.READ_FAILED, item[1], _CANCELLED.code, _CANCELLED.message, None, number))
+        else:
+            self._bind_all(item[2], Poison(_CANCELLED.code, _CANCELLED.message, None, number))
+
+    def _clear(self, item: tuple[Any, ...], number: int) -> None:
+        if self.failed_item <= item[1]:
+            self.failed_item = 0
+
+    # --- values ------------------------------------------------------------------------------------------------------
+
+    def _release(self, item: tuple[Any, ...], number: int) -> None:
+        for tensor in item[1]:
+            self.store.release(tensor)
+
+    def _device(self, item: tuple[Any, ...], position: int) -> Device:
+        name = item[position] if len(item) > position else None
+        return self.default if name is None else self._place([], name)
+
+    def _const(self, item: tuple[Any, ...], number: int) -> None:
+        tensor, array = item[1], item[2]
+        if type(array) is not np.ndarray:
+            raise ProtocolError("a constant's value is no array")
+        try:
+            self.store.charge(array.nbytes)
+            device = self._device(item, 3)
+            value = Value(device.take(array), Spec(BY_NUMPY[array.dtype], array.shape), device)
+        except Exception as error:
+            self._fail("constant", tensor, error, number)
+            return
+        self.store.put(tensor, value)
+
+    def _upload(self, item: tuple[Any, ...], number: int) -> None:
+        _, tensor, upload, dtype, shape = item[:5]
+        try:
+            wire.checked_count(shape)
+            entry = self.payloads.declare(upload, Spec(dtype, shape), self._device(item, 5), self.store)
+        except ProtocolError:
+            raise
+        except OpError as error:
+            self._fail("constant", tensor, error, number)
+            return
+        self.store.put(tensor, entry)
+
+    def _finish_upload(self, tensor: int, entry: Any) -> Value | Poison:
+        assert isinstance(entry, Upload)
+        entry.wait()
+        value = Value(entry.device.take(entry.array()), entry.spec, entry.device)
+        self.store.replace(tensor, value)
+        self.payloads.finish(entry)
+        return value
+
+    def _variable(self, item: tuple[Any, ...], number: int) -> None:
+        try:
+            value = self._operand(item[2])
+            if type(value) is Value and len(item) > 3 and item[3] is not None:
+                device = self._place([], item[3])
+                value = Value(device.take(value.array), value.spec, device)
+        except ProtocolError:
+            raise
+        except OpError as error:
+            self._fail("variable", 0, error, number)
+            value = Poison(code_of(error), str(error), "variable", number)
+        self.store.put(item[1], Variable(value))
+
+    # --- replies -----------------------------------------------------------------------------------------------------
+
+    def _read(self, item: tuple[Any, ...], number: int) -> None:
+        read = item[1]
+        how = item[3] if len(item) > 3 else 0
+        try:
+            value = self._operand(item[2])
+            if type(value) is Value:
+                array = (value.device or self.default).host(value.array)
+        except ProtocolError:
+            raise
+        except Exception as error:
+            value = Poison(code_of(error), str(error), None, number)
+        if type(value) is Poison:
+            self.payloads.refuse(read)
+            self.emit((Item.READ_FAILED, read, value.code, value.message, value.op, value.item))
+        elif how == READ_EDGES:
+            self.emit((Item.VALUE, read, edges(array, item[4])))
+        elif array.nbytes > MAX_INLINE:
+            self.payloads.offer(read, array)
+            self.emit((Item.PAYLOAD, read, value.spec.dtype, value.spec.shape))
+        else:
+            self.emit((Item.VALUE, read, array))
+
+    def _read_done(self, item: tuple[Any, ...], number: int) -> None:
+        self.payloads.withdraw(item[1])
+
+    def _sync(self, item: tuple[Any, ...], number: int) -> None:
+        for device in self.devices.values():
+            device.synchronize()
+        report = {
+            "ops": self.ops,
+            "tensors": len(self.store),
+            "bytes": self.store.used,
+            "peak_bytes": self.store.peak,
+            "limit": self.store.limit,
+        }
+        self.emit((Item.REPORT, item[1], report))
+
+
+READ_WHOLE: Final = 0
+READ_EDGES: Final = 1
+
+
+def edges(array: np.ndarray[Any, Any], count: int) -> np.ndarray[Any, Any]:
+    """The first and last `count` entries along each axis that has more than twice as many: what a `repr` prints."""
+    for axis, size in enumerate(array.shape):
+        if size > 2 * count:
+            picked = [*range(count), *range(size - count, size)]
+            array = array.take(picked, axis)
+    return array
+
+
+class _Poisoned(Exception):
+    """An attribute's tensor is poisoned."""
+
+    def __init__(self, poison: Poison) -> None:
+        super().__init__(poison.message)
+        self.poison = poison
+
+
+_NO_ATTRS: Final[Mapping[str, Any]] = {}
+_SKIPPED: Final = Poison(errors.AbortedError.error_code, "skipped: an earlier op failed", None, 0)
+_CANCELLED: Final = Poison(errors.CancelledError.error_code, "cancelled before it ran", None, 0)
+
+
+def _as_tuple(value: Any) -> Any:
+    return tuple(map(_as_tuple, value)) if isinstance(value, list) else value
+
+
+def _missing(name: str) -> Op:
+    """A stand-in for an op this server does not know: running it fails that op alone, by name."""
+
+    def rule(*_: Spec) -> Spec:
+        raise NotFoundError(f"this server has no op named {name!r}: it may be older than the client", name)
+
+    return Op(name, ("xs",), ("any",), True, rule, (), {}, False, (), "", "")
+
+
+def _no_kernel(xp: Any, *arrays: Any) -> Any:
+    raise NotFoundError("no kernel")
+
+

@@ -1,0 +1,185 @@
+"""Values too large for the stream, on their way in or out over HTTP connections of their own.
+
+Owns: `Upload` (filled by PUTs at offsets), pinned reads (served by GETs with a range), and their limits. Does not know HTTP or items.
+The executor's thread declares, waits, offers and withdraws; the event loop fills and serves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from typing import Any, Final
+
+import numpy as np
+
+from protocol.errors import AbortedError, InvalidArgumentError, ProtocolError, ResourceExhaustedError
+from protocol.spec import Spec
+from server.devices import Device
+
+_MAX_OPEN: Final = 4096
+_REMEMBERED_REFUSALS: Final = 1024
+
+
+class Upload:
+    """A buffer of known size that fills from the front."""
+
+    def __init__(self, nbytes: int) -> None:
+        self.nbytes = nbytes
+        self.received = 0
+        self.spec: Any = None
+        self.device: Any = None
+        self._buffer = np.empty(nbytes, np.uint8)
+        self.view = memoryview(self._buffer)
+        self._finished = threading.Event()
+        self._aborted = False
+
+    def write(self, offset: int, data: bytes | memoryview) -> None:
+        """Put `data` at `offset`. What was received before is skipped; a gap or too many bytes is an error."""
+        end = offset + len(data)
+        if offset > self.received or end > self.nbytes:
+            raise InvalidArgumentError(f"bytes {offset} to {end} don't follow the {self.received} received of {self.nbytes}")
+        if end > self.received:
+            self.view[self.received : end] = data[self.received - offset :] if self.received > offset else data
+            self.received = end
+            if end == self.nbytes:
+                self._finished.set()
+
+    def wait(self) -> None:
+        """Block until all bytes are there. Raises AbortedError when the session ends first."""
+        if self.nbytes:
+            self._finished.wait()
+        if self._aborted:
+            raise AbortedError("the session ended during an upload")
+
+    def abort(self) -> None:
+        """Wake whoever waits, with an error."""
+        self._aborted = True
+        self._finished.set()
+
+    def array(self) -> np.ndarray[Any, Any]:
+        """The finished array."""
+        return self._buffer.view(self.spec.dtype.numpy).reshape(self.spec.shape)
+
+
+class Payloads:
+    """A session's open uploads and pinned reads; `limit` bounds the bytes of uploads that the stream has not declared yet."""
+
+    def __init__(self, limit: int, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        self.limit = limit
+        self._loop = loop
+        self._uploads: dict[int, Upload] = {}
+        self._undeclared = 0
+        self._lock = threading.Lock()
+        self._offers: dict[int, np.ndarray[Any, Any]] = {}
+        self._refused: deque[int] = deque(maxlen=_REMEMBERED_REFUSALS)
+        self._waiting: dict[int, asyncio.Event] = {}
+        self._closed = False
+
+    # --- uploads -----------------------------------------------------------------------------------------------------
+
+    def open(self, upload: int, nbytes: int) -> Upload:
+        """The upload, made at the first PUT that names it.
+
+        Raises:
+            InvalidArgumentError: it was opened with another size.
+            ResourceExhaustedError: too many bytes or uploads are open.
+        """
+        with self._lock:
+            found = self._uploads.get(upload)
+            if found is None:
+                found = self._make(upload, nbytes)
+                self._undeclared += nbytes
+            if found.nbytes != nbytes:
+                raise InvalidArgumentError(f"upload {upload} has {found.nbytes} bytes, not {nbytes}")
+            return found
+
+    def _make(self, upload: int, nbytes: int) -> Upload:
+        if type(upload) is not int or upload < 0 or nbytes < 0:
+            raise InvalidArgumentError(f"{upload!r} of {nbytes!r} bytes is no upload")
+        if self._closed:
+            raise AbortedError("the session has ended")
+        if self._undeclared + nbytes > self.limit or len(self._uploads) >= _MAX_OPEN:
+            raise ResourceExhaustedError(
+                f"out of memory for an upload: {nbytes} bytes asked, {self._undeclared} open, {self.limit} allowed"
+            )
+        return self._uploads.setdefault(upload, Upload(nbytes))
+
+    def declare(self, upload: int, spec: Spec, device: Device, store: Any) -> Upload:
+        """The upload that an item of the stream marks; it is the store's from here on."""
+        with self._lock:
+            found = self._uploads.get(upload)
+            if found is None:
+                store.charge(spec.nbytes)
+                found = self._make(upload, spec.nbytes)
+            else:
+                self._undeclared -= found.nbytes
+            if found.nbytes != spec.nbytes or found.spec is not None:
+                raise ProtocolError(f"upload {upload} is declared twice, or with another size than it has")
+            found.spec, found.device = spec, device
+            return found
+
+    def received(self, upload: int) -> int:
+        """How many bytes of an upload have come; 0 for one that is not open yet."""
+        found = self._uploads.get(upload)
+        return 0 if found is None else found.received
+
+    def finish(self, upload: Upload) -> None:
+        """Forget an upload that has become a value."""
+        with self._lock:
+            for key, value in self._uploads.items():
+                if value is upload:
+                    del self._uploads[key]
+                    return
+
+    # --- reads -------------------------------------------------------------------------------------------------------
+
+    def offer(self, read: int, array: np.ndarray[Any, Any]) -> None:
+        """Pin a read's value until the client has it."""
+        if len(self._offers) >= _MAX_OPEN:
+            raise ResourceExhaustedError(f"more than {_MAX_OPEN} reads are pinned")
+        self._offers[read] = array
+        self._notify(read)
+
+    def refuse(self, read: int) -> None:
+        """Tell a GET that waits, or comes later, that there will be no value."""
+        self._refused.append(read)
+        if read in self._waiting:
+            self._notify(read)
+
+    def withdraw(self, read: int) -> None:
+        """Unpin: the client has the value."""
+        self._offers.pop(read, None)
+
+    def _notify(self, read: int) -> None:
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._wake, read)
+
+    def _wake(self, read: int) -> None:
+        event = self._waiting.get(read)
+        if event is not None:
+            event.set()
+
+    async def get(self, read: int, timeout: float) -> np.ndarray[Any, Any] | None:
+        """The pinned value of `read`, awaited until it is executed; None when it failed or did not come in `timeout` seconds."""
+        event = self._waiting.setdefault(read, asyncio.Event())
+        try:
+            if read not in self._offers and read not in self._refused:
+                await asyncio.wait_for(event.wait(), timeout)
+        except TimeoutError:
+            return None
+        finally:
+            self._waiting.pop(read, None)
+        return self._offers.get(read)
+
+    def close(self) -> None:
+        """Drop everything; whoever waits for an upload gets an error."""
+        with self._lock:
+            self._closed = True
+            uploads = list(self._uploads.values())
+            self._uploads.clear()
+        for upload in uploads:
+            upload.abort()
+        self._offers.clear()
+        for read in list(self._waiting):
+            self._notify(read)

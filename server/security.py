@@ -1,0 +1,83 @@
+"""Who may talk to the server: token, Host and Origin, checked before any route, for HTTP and WebSocket alike.
+
+Owns: `Guard`, an ASGI middleware, and problem details, the one shape of HTTP errors. Does not know sessions.
+
+A web page can open a WebSocket, or post a form, to a server on localhost, and can point its own host name there (DNS rebinding): so a request with an
+Origin that was not allowed is refused, and on loopback also one whose Host is not a loopback name.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from typing import Any, Final
+
+from protocol.errors import OpError, PermissionDeniedError, UnauthenticatedError
+from server.settings import Settings
+
+_OPEN_PATHS: Final = frozenset(("/healthz", "/readyz"))
+_LOOPBACK_HOSTS: Final = frozenset(("localhost", "127.0.0.1", "[::1]", "testserver"))
+
+STATUS: Final = {1: 409, 3: 400, 5: 404, 7: 403, 8: 507, 12: 501, 16: 401, 64: 404, 65: 400}
+"""HTTP status by error code; others are 500."""
+
+
+def problem(error: OpError) -> tuple[int, dict[str, Any]]:
+    """The HTTP status and the problem-details body (RFC 9457) for an error."""
+    status = STATUS.get(error.error_code, 500)
+    body = {
+        "type": "about:blank",
+        "title": type(error).__name__,
+        "status": status,
+        "detail": error.message,
+        "code": error.error_code,
+    }
+    return status, body
+
+
+class Guard:
+    """Refuses what has no right to be here; passes on the rest."""
+
+    def __init__(self, app: Any, settings: Settings) -> None:
+        self.app = app
+        self.settings = settings
+        self._token = settings.token.encode() if settings.token else None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Handle one connection scope."""
+        if scope["type"] in ("http", "websocket"):
+            error = self._refusal(scope["path"], dict(scope["headers"]))
+            if error is not None:
+                await refuse(scope, send, error)
+                return
+        await self.app(scope, receive, send)
+
+    def _refusal(self, path: str, headers: dict[bytes, bytes]) -> OpError | None:
+        settings = self.settings
+        origin = headers.get(b"origin")
+        if origin is not None and origin.decode("latin-1") not in settings.allowed_origins:
+            return PermissionDeniedError("requests from this web origin are not allowed (--allow-origin)")
+        if settings.loopback and settings.uds is None:
+            host = headers.get(b"host", b"").decode("latin-1")
+            name = host if host.endswith("]") else host.rpartition(":")[0] or host
+            if name not in _LOOPBACK_HOSTS and not name.startswith("127."):
+                return PermissionDeniedError(f"the Host {name!r} is not this server's")
+        if self._token is not None and path not in _OPEN_PATHS:
+            scheme, _, given = headers.get(b"authorization", b"").partition(b" ")
+            if scheme.lower() != b"bearer" or not hmac.compare_digest(given.strip(), self._token):
+                return UnauthenticatedError("a valid token is needed: Authorization: Bearer ...")
+        return None
+
+
+async def refuse(scope: Any, send: Any, error: OpError) -> None:
+    """Answer with problem details; a WebSocket handshake too, where the server can."""
+    status, body = problem(error)
+    prefix = "websocket.http.response" if scope["type"] == "websocket" else "http.response"
+    if scope["type"] == "websocket" and "websocket.http.response" not in scope.get("extensions", {}):
+        await send({"type": "websocket.close", "code": 1008, "reason": error.message[:100]})
+        return
+    headers = [(b"content-type", b"application/problem+json")]
+    if status == 401:
+        headers.append((b"www-authenticate", b"Bearer"))
+    await send({"type": f"{prefix}.start", "status": status, "headers": headers})
+    await send({"type": f"{prefix}.body", "body": json.dumps(body).encode()})

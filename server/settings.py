@@ -1,0 +1,116 @@
+"""What the server is told at its start: command line, environment, defaults.
+
+Owns: `Settings` and its parser. Does not act on them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+DEFAULT_PORT: Final = 8470
+_UNITS: Final = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """token: what clients must present, None with `no_auth`. memory_limit: bytes a session's values may take. session_ttl, heartbeat: seconds."""
+
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    uds: str | None = None
+    token: str | None = field(default=None, repr=False)
+    device: str = "auto"
+    session_ttl: float = 1800.0
+    memory_limit: int = 8 * 2**30
+    max_sessions: int = 64
+    heartbeat: float = 10.0
+    log_level: str = "warning"
+    allowed_origins: tuple[str, ...] = ()
+    tls_cert: str | None = None
+    tls_key: str | None = None
+    stop_with_stdin: bool = False
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only programs on this machine can connect."""
+        return self.uds is not None or self.host in ("localhost", "::1") or self.host.startswith("127.")
+
+
+def parse_bytes(text: str) -> int:
+    """`512m`, `8g`, `8GiB` or a plain number, in bytes."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", text.strip().lower())
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size; write 512m or 8g")
+    return int(float(match[1]) * _UNITS[match[2]])
+
+
+def _default_memory_limit() -> str:
+    """Half of the machine's memory: values live there on a CPU, and kernels need room beside them."""
+    try:
+        return str(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2)
+    except (AttributeError, ValueError, OSError):
+        return "8g"
+
+
+def parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
+    """The command line; each option's default comes from `TELEGRAD_...` in `environ`."""
+
+    def default(name: str, otherwise: str | None) -> str | None:
+        return environ.get(f"TELEGRAD_{name}", otherwise)
+
+    result = argparse.ArgumentParser("telegrad-server", description="Serve remote eager tensors.")
+    add = result.add_argument
+    add("--host", default=default("HOST", "127.0.0.1"), help="address to listen on [TELEGRAD_HOST]")
+    add("--port", type=int, default=default("PORT", str(DEFAULT_PORT)), help="port, 0 for any free one [TELEGRAD_PORT]")
+    add("--uds", default=default("UDS", None), help="Unix socket to listen on instead [TELEGRAD_UDS]")
+    add("--token", help="the token clients must present; better in TELEGRAD_TOKEN or --token-file: other users see command lines")
+    add("--token-file", type=Path, default=default("TOKEN_FILE", None), help="file with the token [TELEGRAD_TOKEN_FILE]")
+    add("--no-auth", action="store_true", help="let anyone in who can connect")
+    add("--device", choices=("auto", "cpu", "gpu"), default=default("DEVICE", "auto"), help="[TELEGRAD_DEVICE]")
+    add("--session-ttl", type=float, default=default("SESSION_TTL", "1800"), help="seconds that a session outlives its connection [TELEGRAD_SESSION_TTL]")
+    add("--memory-limit", type=parse_bytes, default=default("MEMORY_LIMIT", _default_memory_limit()), help="bytes of values a session may hold, such as 8g [TELEGRAD_MEMORY_LIMIT]")
+    add("--max-sessions", type=int, default=default("MAX_SESSIONS", "64"), help="[TELEGRAD_MAX_SESSIONS]")
+    add("--heartbeat", type=float, default=default("HEARTBEAT", "10"), help="seconds between signs of life on an idle connection [TELEGRAD_HEARTBEAT]")
+    add("--allow-origin", action="append", default=[], metavar="ORIGIN", help="web origin that may call, such as https://tools.example.org")
+    add("--tls-cert", default=default("TLS_CERT", None), help="certificate chain, PEM [TELEGRAD_TLS_CERT]")
+    add("--tls-key", default=default("TLS_KEY", None), help="private key, PEM [TELEGRAD_TLS_KEY]")
+    add("--log-level", choices=("debug", "info", "warning", "error"), default=default("LOG_LEVEL", "info"), help="[TELEGRAD_LOG_LEVEL]")
+    add("--stop-with-stdin", action="store_true", help="stop when standard input ends: for a parent that starts this as its child")
+    return result
+
+
+def parse(arguments: Sequence[str] | None = None, environ: Mapping[str, str] = os.environ) -> tuple[Settings, bool]:
+    """The settings, and whether the token was made up here and has to be shown.
+
+    Exits with a message for a wrong option, or when a token is missing beyond loopback.
+    """
+    command = parser(environ)
+    given = command.parse_args(arguments)
+    token = given.token or environ.get("TELEGRAD_TOKEN")
+    if given.token_file is not None and token is None:
+        try:
+            token = Path(given.token_file).read_text().strip()
+        except OSError as error:
+            command.error(f"--token-file: {error}")
+        if not token:
+            command.error(f"--token-file: {given.token_file} is empty")
+    if given.no_auth and token:
+        command.error("--no-auth and a token exclude each other")
+    made = not token and not given.no_auth
+    settings = Settings(
+        host=given.host, port=given.port, uds=given.uds, device=given.device,
+        token=None if given.no_auth else token or secrets.token_urlsafe(24),
+        session_ttl=given.session_ttl, memory_limit=given.memory_limit, max_sessions=given.max_sessions,
+        heartbeat=given.heartbeat, log_level=given.log_level, allowed_origins=tuple(given.allow_origin),
+        tls_cert=given.tls_cert, tls_key=given.tls_key, stop_with_stdin=given.stop_with_stdin,
+    )  # fmt: skip
+    if made and not settings.loopback:
+        command.error(f"listening on {given.host} needs a token: --token-file or TELEGRAD_TOKEN, or --no-auth said aloud")
+    return settings, made
