@@ -1,0 +1,185 @@
+"""Kernels of the neural network ops."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from protocol.attrs import Axes
+from protocol.errors import InvalidArgumentError
+from protocol.ops.nn import channel_axis, softmax_axis
+from protocol.spec import normalize_axes
+from server.kernels.library import special
+from server.kernels.precision import widened
+from server.kernels.registry import kernel
+
+_SELU_SCALE = 1.0507009873554805
+_SELU_ALPHA = 1.6732632423543772
+
+
+def _leaky_relu(xp: Any, x: Any, *, alpha: float = 0.2) -> Any:
+    # A maximum or minimum of the two lines is several times faster in NumPy than `where`.
+    return (xp.maximum if alpha <= 1 else xp.minimum)(x, x * x.dtype.type(alpha))
+
+
+def _relu_grad(xp: Any, g: Any, x: Any, *, alpha: float = 0.0) -> Any:
+    slope = (x > 0).astype(g.dtype)
+    if alpha:
+        slope *= g.dtype.type(1 - alpha)
+        slope += g.dtype.type(alpha)
+    return g * slope
+
+
+def _exp_linear(xp: Any, x: Any, scale: float, alpha: float) -> Any:
+    y = xp.expm1(xp.minimum(x, 0))
+    if alpha != 1:
+        y *= x.dtype.type(alpha)
+    y += xp.maximum(x, 0)
+    if scale != 1:
+        y *= x.dtype.type(scale)
+    return y
+
+
+def _gelu(xp: Any, x: Any, *, approximate: bool = False) -> Any:
+    if approximate:
+        inner = math.sqrt(2 / math.pi) * (x + 0.044715 * (x * x * x))
+        return 0.5 * x * (1 + xp.tanh(inner))
+    return 0.5 * x * special(xp).erfc(x * x.dtype.type(-math.sqrt(0.5)))
+
+
+def _silu(xp: Any, x: Any, *, beta: float = 1.0) -> Any:
+    return x / (1 + xp.exp(x * x.dtype.type(-beta)))
+
+
+def _shifted(xp: Any, x: Any, axis: int) -> tuple[Any, Any, Any]:
+    """x minus its maximum, its exponentials and their sum, along `axis`. Needs elements along it."""
+    shifted = x - x.max(axis=axis, keepdims=True)
+    exps = xp.exp(shifted)
+    return shifted, exps, exps.sum(axis=axis, keepdims=True)
+
+
+def _softmax(xp: Any, x: Any, *, axis: int | None = None) -> Any:
+    if not x.size:
+        return x
+    _, exps, total = _shifted(xp, x, softmax_axis(axis, x.ndim))
+    exps /= total
+    return exps
+
+
+def _log_softmax(xp: Any, x: Any, *, axis: int | None = None) -> Any:
+    if not x.size:
+        return x
+    shifted, _, total = _shifted(xp, x, softmax_axis(axis, x.ndim))
+    shifted -= xp.log(total)
+    return shifted
+
+
+def _cross_entropy(xp: Any, labels: Any, logits: Any, *, axis: int = -1) -> tuple[Any, Any]:
+    axis = softmax_axis(axis, logits.ndim)
+    if not logits.size:
+        return xp.zeros((*logits.shape[:axis], *logits.shape[axis + 1 :]), logits.dtype), logits
+    shifted, exps, total = _shifted(xp, logits, axis)
+    loss = (labels * (xp.log(total) - shifted)).sum(axis=axis)
+    exps /= total
+    exps -= labels
+    return loss, exps
+
+
+def _sparse_cross_entropy(xp: Any, labels: Any, logits: Any) -> tuple[Any, Any]:
+    classes = logits.shape[-1]
+    valid = _valid_labels(xp, labels, classes)
+    if not logits.size:
+        return xp.zeros(labels.shape, logits.dtype), logits
+    shifted, exps, total = (a.reshape(labels.size, -1) for a in _shifted(xp, logits, -1))
+    index = xp.arange(labels.size), labels.ravel()
+    if valid is not None:
+        index = index[0], xp.where(valid, index[1], 0)
+    loss = xp.log(total[:, 0]) - shifted[index]
+    exps /= total
+    exps[index] -= 1
+    if valid is not None:
+        bad = xp.where(valid, 0, xp.nan).astype(logits.dtype)
+        loss += bad
+        exps += bad[:, None]
+    return loss.reshape(labels.shape), exps.reshape(logits.shape)
+
+
+def _valid_labels(xp: Any, labels: Any, classes: int) -> Any:
+    """None once it is sure that all labels are in range.
+
+    On a GPU asking would wait: there it is the mask of the good ones, and the others give NaN, as TensorFlow's do.
+    """
+    valid = ((labels >= 0) & (labels < classes)).ravel()
+    if xp.__name__ != "numpy":
+        return valid
+    if not valid.all():
+        first = int(labels.ravel()[valid.argmin()])
+        raise InvalidArgumentError(
+            f"Received a label value of {first} which is outside the valid range of [0, {classes})."
+        )
+    return None
+
+
+def _sigmoid_cross_entropy(xp: Any, labels: Any, logits: Any) -> Any:
+    return xp.maximum(logits, 0) - logits * labels + xp.log1p(xp.exp(-abs(logits)))
+
+
+def _bias_add(xp: Any, value: Any, bias: Any, *, data_format: str | None = None) -> Any:
+    if channel_axis(data_format) == 1:
+        bias = bias.reshape(-1, *(1,) * (value.ndim - 2))
+    return value + bias
+
+
+def _l2_loss(xp: Any, t: Any) -> Any:
+    flat = t.ravel()
+    return flat.dot(flat) * t.dtype.type(0.5)
+
+
+def _moments(xp: Any, x: Any, *, axes: Axes, keepdims: bool = False) -> tuple[Any, Any]:
+    over = normalize_axes(axes, x.ndim)
+    if over == tuple(range(len(over))):
+        return _moments_of_rows(xp, x, len(over), keepdims)
+    count = x.dtype.type(math.prod(x.shape[a] for a in over))
+    mean = x.sum(axis=over, keepdims=True) / count
+    centred = x - mean
+    centred *= centred
+    variance = centred.sum(axis=over, keepdims=keepdims) / count
+    return mean.reshape(variance.shape), variance
+
+
+def _moments_of_rows(xp: Any, x: Any, axes: int, keepdims: bool) -> tuple[Any, Any]:
+    """Moments over the leading axes, as for a batch.
+
+    A product with 1/n sums rows several times faster than NumPy's sum does, and rounds less.
+    """
+    rest = x.shape[axes:]
+    rows, width = math.prod(x.shape[:axes]), math.prod(rest)
+    shape = (1,) * axes + rest if keepdims else rest
+    if not rows:
+        return xp.full(shape, xp.nan, x.dtype), xp.full(shape, xp.nan, x.dtype)
+    flat = x.reshape(rows, width)
+    weights = xp.full(rows, 1 / rows, x.dtype)
+    mean = weights @ flat
+    centred = flat - mean
+    centred *= centred
+    return mean.reshape(shape), (weights @ centred).reshape(shape)
+
+
+kernel("relu", lambda xp, x: xp.maximum(x, 0))
+kernel("relu6", lambda xp, x: xp.minimum(xp.maximum(x, 0), 6))
+kernel("leaky_relu", widened(_leaky_relu))
+kernel("relu_grad", widened(_relu_grad))
+kernel("elu", widened(lambda xp, x: _exp_linear(xp, x, 1, 1)))
+kernel("selu", widened(lambda xp, x: _exp_linear(xp, x, _SELU_SCALE, _SELU_ALPHA)))
+kernel("gelu", widened(_gelu))
+kernel("silu", widened(_silu))
+kernel("softplus", widened(lambda xp, x: xp.logaddexp(x, 0)))
+kernel("softsign", widened(lambda xp, x: x / (abs(x) + 1)))
+kernel("softmax", widened(_softmax))
+kernel("log_softmax", widened(_log_softmax))
+kernel("softmax_cross_entropy", widened(_cross_entropy))
+kernel("sparse_softmax_cross_entropy", widened(_sparse_cross_entropy))
+kernel("sigmoid_cross_entropy", widened(_sigmoid_cross_entropy))
+kernel("bias_add", _bias_add)
+kernel("l2_loss", widened(_l2_loss))
+kernel("moments", widened(_moments))
