@@ -169,7 +169,10 @@ def _input_gradient(xp: Any, filters: Any, dy: Any, channels: int, axes: Sequenc
     for tap, outs, ins in taps(axes):
         part = rows @ filters[tap].T if groups == 1 else rows * filters[tap][0]
         dx[_ALL + ins] += part.reshape(*dy.shape[:-1], width)[_ALL + outs]
-    return dx if width == channels else dx.reshape(*dx.shape[:-1], channels, -1).sum(-1)
+    if width == channels:
+        return dx
+    times = outputs // channels
+    return (dx.reshape(-1, times) @ xp.ones(times, dx.dtype)).reshape(*dx.shape[:-1], channels)
 
 
 def _mirrors(axis: Axis) -> bool:
