@@ -1,33 +1,14 @@
 """Devices: where arrays live and which array module runs their kernels.
 
-Owns: `Device` (NumPy on `CPU:0`, CuPy on each `GPU:n`), `open_devices`, and device names. Does not know sessions, ids or ops.
+Owns: `Device` (NumPy on `CPU:0`, CuPy on each `GPU:n`) and `open_devices`. Does not know sessions, ids or ops.
 """
 
 from __future__ import annotations
 
-import re
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
-
-from protocol.errors import InvalidArgumentError
-
-PREFIX: Final = "/job:localhost/replica:0/task:0/device:"
-_NAME: Final = re.compile(r"(?:/job:[^/]*)?(?:/replica:\d+)?(?:/task:\d+)?/?(?:device:)?(cpu|gpu)(?::(\d+|\*))?", re.IGNORECASE)
-
-
-def short_name(name: str) -> str:
-    """`CPU:0` for any of TensorFlow's spellings: `/cpu:0`, `cpu`, `/device:CPU:0`, `/job:localhost/.../device:CPU:0`.
-
-    Raises:
-        InvalidArgumentError: it is no device name.
-    """
-    match = _NAME.fullmatch(name)
-    if match is None:
-        raise InvalidArgumentError(f"Failed to parse device name: {name!r}")
-    index = match[2]
-    return f"{match[1].upper()}:{int(index) if index and index != '*' else 0}"
 
 
 class Device:

@@ -19,9 +19,10 @@ from protocol import errors, wire
 from protocol.dtypes import BY_NUMPY
 from protocol.errors import InternalError, InvalidArgumentError, NotFoundError, OpError, ProtocolError, code_of
 from protocol.ops import Op, lookup
+from protocol.placement import short_name
 from protocol.spec import Spec, element_count
 from protocol.wire import MAX_INLINE, Item, Ref
-from server.devices import Device, short_name
+from server.devices import Device
 from server.kernels import KERNELS
 from server.payloads import Payloads, Upload
 from server.values import Poison, Store, Value, Variable

@@ -29,16 +29,16 @@ _ACK_EVERY: Final = 16
 class ThreadHost:
     """Runs an executor in a thread.
 
-    on_replies(body, count), with the packed items of one frame, and on_progress() are called on the event loop; `executed` may be read at
-    any time.
+    on_replies(executed, body, count), with the packed items of one frame, and on_progress(executed) are called on the event loop in the order in
+    which things happened, so that a failure is always told before, or with, the number of items done that includes it.
     """
 
     def __init__(
         self,
         make_executor: Callable[[Callable[[tuple[Any, ...]], None]], Executor],
         loop: asyncio.AbstractEventLoop,
-        on_replies: Callable[[bytes, int], None],
-        on_progress: Callable[[], None],
+        on_replies: Callable[[int, bytes, int], None],
+        on_progress: Callable[[int], None],
         on_broken: Callable[[ProtocolError], None],
     ) -> None:
         self._loop = loop
@@ -53,11 +53,6 @@ class ThreadHost:
         self._closing = False
         self._thread = threading.Thread(target=self._work, name="telegrad-executor", daemon=True)
         self._thread.start()
-
-    @property
-    def executed(self) -> int:
-        """Items done since the session began."""
-        return self.executor.executed
 
     @property
     def report(self) -> dict[str, int]:
@@ -95,15 +90,16 @@ class ThreadHost:
 
     def _deliver(self) -> None:
         replies, self._replies = self._replies, []
+        executed = 0  # what a frame of replies tells as done, before the last: nothing new
         start = size = 0
         for end, item in enumerate(replies):
             weight = item[2].nbytes if item[0] == Item.VALUE else 0
             if size + weight > _REPLY_FRAME and end > start:
-                self._call(self._on_replies, wire.pack(replies[start:end]), end - start)
+                self._call(self._on_replies, executed, wire.pack(replies[start:end]), end - start)
                 start, size = end, 0
             size += weight
         if replies:
-            self._call(self._on_replies, wire.pack(replies[start:]), len(replies) - start)
+            self._call(self._on_replies, self.executor.executed, wire.pack(replies[start:]), len(replies) - start)
 
     def _call(self, function: Callable[..., None], *arguments: Any) -> None:
         try:
@@ -128,7 +124,7 @@ class ThreadHost:
             delivered = bool(self._replies)
             self._deliver()
             if not delivered and (self._queue.empty() or frames % _ACK_EVERY == 0):
-                self._call(self._on_progress)
+                self._call(self._on_progress, self.executor.executed)
         self.executor.close()
 
     def _execute(self, items: tuple[tuple[Any, ...], ...]) -> None:

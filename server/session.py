@@ -113,7 +113,6 @@ class Session:
             ProtocolError: the session must go.
         """
         self._heard = time.monotonic()
-        self.stream.execute(self.host.executed)
         frame = self.stream.receive(data)
         if frame is None:
             return
@@ -152,15 +151,15 @@ class Session:
 
     # --- from the host, on the event loop ----------------------------------------------------------------------------
 
-    def _replies(self, body: bytes, count: int) -> None:
-        self.stream.execute(self.host.executed)
+    def _replies(self, executed: int, body: bytes, count: int) -> None:
+        self.stream.execute(executed)
         self._send(self.stream.send(body, count))
         if not self._held and self.stream.outbox_bytes > _OUTBOX_LIMIT:
             self._held = True
             self.host.hold(True)
 
-    def _progress(self) -> None:
-        self.stream.execute(self.host.executed)
+    def _progress(self, executed: int = 0) -> None:
+        self.stream.execute(executed)
         if self.connection is not None:
             self._send(self.stream.control(Kind.ACK))
 

@@ -1,0 +1,153 @@
+"""From a function call to an item in the stream: operands, attributes, inference, the proxy of the result.
+
+Owns: `call`, `call_op`, `execute`: the hot path. Does not know which thread sends, or anything of one op in particular.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from client import context, devices
+from client.convert import constant_value_tensor, convert_operands, materialize, static_value
+from client.folding import FOLDS
+from client.shape import TensorShape
+from client.tensor import Operand, Tensor
+from protocol.attrs import Attr, Unknown
+from protocol.dtypes import DType, as_dtype
+from protocol.ops import OPS, Op
+from protocol.spec import Spec
+from protocol.wire import RUN, ref_ext
+
+_NO_ATTRS: Final[Mapping[str, Any]] = {}
+
+
+def call(name: str, *values: Any, **attrs: Any) -> Any:
+    """Run the op `name` on `values`: tensors, variables, or what converts to tensors by the op's dtype rules.
+
+    Returns:
+        A tensor, or a tuple of them for an op with several results. Nothing waits.
+
+    Raises:
+        tf.errors.InvalidArgumentError, ValueError, TypeError: what inference can see to be wrong, on the caller's line.
+    """
+    return call_op(OPS[name], values, attrs)
+
+
+def call_op(op: Op, values: Sequence[Any], attrs: Mapping[str, Any] = _NO_ATTRS) -> Any:
+    """`call` with the op at hand."""
+    for value in values:
+        if not isinstance(value, Operand):
+            values = convert_operands(op, values)
+            break
+    if attrs:
+        attrs = {k: v if type(v) in _PLAIN else coerce(op.attrs.get(k), v) for k, v in attrs.items()}
+    return execute(op, values, attrs)
+
+
+_PLAIN: Final = frozenset((int, bool, str, type(None)))
+
+
+def execute(op: Op, inputs: Sequence[Operand], attrs: Mapping[str, Any] = _NO_ATTRS) -> Any:
+    """Infer, issue, and give the proxies. `inputs` are tensors or variables, `attrs` of exactly the annotated types."""
+    known = attrs
+    if attrs:
+        for value in attrs.values():
+            if isinstance(value, Tensor):
+                known = {k: Unknown(v._spec) if isinstance(v, Tensor) else v for k, v in attrs.items()}
+                break
+    specs = tuple([t._spec for t in inputs])
+    inferred = op.infer(specs, known)
+    fold = FOLDS.get(op.name)
+    if fold is not None:
+        folded = fold(inputs, known, inferred)
+        if folded is not None:
+            return constant_value_tensor(folded)
+    session = None
+    operands = []
+    for t in inputs:
+        operands.append(t._operand)
+        if t._session is not session and t._session is not None:
+            if session is not None:
+                raise ValueError("the operands belong to different sessions: one of them is from before connect()")
+            session = t._session
+    if session is None:
+        session = context.session()
+    if session.lost is not None:
+        session.check()
+    place = devices.placement(session, inputs) if devices.matters(session) else None
+    number = session.bind(op)
+    item: tuple[Any, ...]
+    if type(inferred) is Spec:
+        out = next(session.ids)
+        item = (RUN, number, out, operands)
+        result: Any = Tensor(session, inferred, out, None, place)
+    else:
+        outs = [next(session.ids) for _ in inferred]
+        item = (RUN, number, outs, operands)
+        result = tuple([Tensor(session, spec, out, None, place) for spec, out in zip(inferred, outs, strict=True)])  # type: ignore[arg-type]
+    if attrs:
+        if known is not attrs:
+            attrs = {k: _reference(v) if isinstance(v, Tensor) else v for k, v in attrs.items()}
+        item = (*item, attrs)
+    scope = devices.innermost()
+    if scope is not None:
+        item = (*item, None, scope) if len(item) == 4 else (*item, scope)
+    session.issue(item)
+    return result
+
+
+def _reference(tensor: Tensor) -> Any:
+    """A tensor as an attribute's value on the wire."""
+    return ref_ext(materialize(tensor))
+
+
+def coerce(attr: Attr | None, value: Any) -> Any:
+    """An attribute's value as given by the user, in the type its annotation asks for; inference checks the result.
+
+    A tensor stays one only where the attribute may be a tensor and its value is not known here.
+    """
+    takes_tensor = attr is not None and attr.takes_tensor
+    plain = _plain(value, takes_tensor)
+    if attr is not None and type(plain) is not DType and _wants_dtype(attr) and plain is not None:
+        return as_dtype(plain)
+    return plain
+
+
+def _wants_dtype(attr: Attr) -> bool:
+    return attr.annotation is DType or DType in getattr(attr.annotation, "__args__", ())
+
+
+def _plain(value: Any, takes_tensor: bool) -> Any:
+    kind = type(value)
+    if kind in _PLAIN or kind is float or kind is DType:
+        return value
+    if isinstance(value, Operand):
+        known = static_value(value)
+        if known is None:
+            if takes_tensor:
+                return value
+            known = value.numpy()  # type: ignore[attr-defined]
+        return _plain(np.asarray(known), False)
+    if isinstance(value, np.ndarray | np.generic):
+        return _nested(value.tolist())
+    if isinstance(value, TensorShape):
+        return tuple(value)
+    if isinstance(value, list | tuple):
+        if takes_tensor and any(isinstance(v, Operand) and static_value(v) is None for v in value):
+            return call("stack", *value, axis=0)
+        return tuple([_plain(v, False) for v in value])
+    if isinstance(value, range):
+        return tuple(value)
+    if not isinstance(value, type) and hasattr(value, "__index__"):
+        return operator.index(value)
+    return value
+
+
+def _nested(value: Any) -> Any:
+    return tuple(map(_nested, value)) if isinstance(value, list) else value
+
+

@@ -1,0 +1,14 @@
+"""The names of `tf.math`, collected from the op declarations and the functions of `client.ops`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from client.api import names_in
+
+globals().update(names_in("math"))
+__all__ = sorted(names_in("math"))  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    raise AttributeError(f"module 'tf.math' has no attribute {name!r}")

@@ -1,0 +1,14 @@
+"""The names of `tf.random`, collected from the op declarations and the functions of `client.ops`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from client.api import names_in
+
+globals().update(names_in("random"))
+__all__ = sorted(names_in("random"))  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    raise AttributeError(f"module 'tf.random' has no attribute {name!r}")

@@ -1,0 +1,191 @@
+"""Reads: the one thing that waits.
+
+Owns: `read`, `fetch`, `read_edges`, `resolve_shape`; which values are remembered. Does not know the stream beyond starting and finishing reads.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from typing import Any, Final
+
+import numpy as np
+
+from client.session import Read, Session
+from client.tensor import Operand, Tensor, size_known
+from protocol.dtypes import as_dtype
+from protocol.errors import InternalError
+from protocol.spec import Spec, merge_shapes
+from protocol.wire import MAX_INLINE
+
+_REMEMBER: Final = 64 * 1024
+"""Bytes of a value that a tensor keeps once it was read."""
+
+_EDGES: Final = 1  # the READ item's way of asking for the edges only
+
+
+class _Wanted:
+    """A tensor's value on its way."""
+
+    __slots__ = ("_found", "download", "read", "session", "tensor")
+
+    def __init__(self, tensor: Operand) -> None:
+        session = tensor._session
+        assert session is not None
+        self.tensor = tensor
+        self.session = session
+        self.read: Read = session.start_read(tensor._operand)
+        self.download: Any = None
+        self._found: np.ndarray[Any, Any] | None = None
+
+    def start(self, beside: bool) -> None:
+        """Open the connection of a large value together with its read item, in another thread when others are to be read too."""
+        size = size_known(self.tensor._spec)
+        if size is not None and size > MAX_INLINE:
+            if beside:
+                self.download = self.session.background(self.session.download, self.read, self.tensor._spec).result
+            else:
+                found = self.session.download(self.read, self.tensor._spec)
+                self.download = lambda: found
+
+    def value(self) -> np.ndarray[Any, Any]:
+        """The value, once the read is answered without an error."""
+        if self._found is None:
+            self._found = self._receive()
+        return self._found
+
+    def _receive(self) -> np.ndarray[Any, Any]:
+        found = self.read.value
+        if type(found) is tuple:
+            spec = Spec(found[0], found[1])
+            self._check(spec)
+            value = self.download() if self.download else self.session.download(self.read, spec)
+            if value is None:
+                raise InternalError(f"the value of a read of {spec} went missing")
+        else:
+            value = found
+            self._check(Spec(as_dtype(value.dtype), value.shape))
+        if value.nbytes <= _REMEMBER and type(self.tensor) is Tensor:
+            value.flags.writeable = False
+            self.tensor._value = value
+        return value  # type: ignore[no-any-return]
+
+    def _check(self, spec: Spec) -> None:
+        expected = self.tensor._spec
+        if spec.dtype is not expected.dtype or merge_shapes(spec.shape, expected.shape) != spec.shape:
+            raise InternalError(f"the server holds {spec} where {expected} was inferred")
+        if type(self.tensor) is Tensor:
+            self.tensor._spec = spec
+
+
+def _start(tensors: list[Operand]) -> list[_Wanted]:
+    wanted = [_Wanted(t) for t in tensors]
+    for session in {id(w.session): w.session for w in wanted}.values():
+        session.flush()
+    for w in wanted:
+        w.start(beside=len(wanted) > 1)
+    return wanted
+
+
+def _finish(wanted: list[_Wanted]) -> list[np.ndarray[Any, Any]]:
+    session = wanted[0].session
+    session.finish_reads([w.read for w in wanted])
+    return [w.value() for w in wanted]
+
+
+def read(tensor: Operand) -> np.ndarray[Any, Any]:
+    """The value of a tensor, in one wait."""
+    assert tensor._session is not None
+    tensor._session.waits += 1
+    return _finish(_start([tensor]))[0]
+
+
+def fetch(*tensors: Any, wait: bool = True) -> Any:
+    """Read several tensors in one round trip.
+
+    Args:
+        tensors: tensors, variables, or anything `tf.convert_to_tensor` takes.
+        wait: False gives a `concurrent.futures.Future` at once, so that the read starts and the program goes on.
+
+    Returns:
+        The value of one tensor, or a list of the values of several, as `Tensor.numpy()` gives them.
+
+    Raises:
+        tf.errors.OpError: one of them could not be computed; with `wait=False` it is the future's exception.
+
+    >>> import client as tf
+    >>> x = tf.constant([1.0, 2.0])
+    >>> [float(v) for v in tf.fetch(tf.reduce_sum(x), tf.reduce_max(x))]
+    [3.0, 2.0]
+    >>> later = tf.fetch(tf.reduce_sum(x), wait=False)
+    >>> float(later.result())
+    3.0
+    """
+    from client.convert import convert_to_tensor
+
+    operands = [t if isinstance(t, Operand) else convert_to_tensor(t) for t in tensors]
+    unknown = [t for t in operands if getattr(t, "_value", None) is None]
+    wanted = _start(unknown)
+    if not wait:
+        return _future(operands, wanted)
+    if wanted:
+        wanted[0].session.waits += 1
+        _finish(wanted)
+    return _results(operands, wanted)
+
+
+def _results(operands: list[Operand], wanted: list[_Wanted]) -> Any:
+    fetched = {id(w.tensor): w for w in wanted}
+    found = []
+    for operand in operands:
+        w = fetched.get(id(operand))
+        value: Any = w.value() if w is not None else operand._value  # type: ignore[attr-defined]
+        found.append(value[()] if not value.ndim else value if value.flags.writeable else value.copy())
+    return found[0] if len(found) == 1 else found
+
+
+def _future(operands: list[Operand], wanted: list[_Wanted]) -> Future[Any]:
+    future: Future[Any] = Future()
+
+    def resolve() -> None:
+        try:
+            for w in wanted:
+                w.read.wait()
+                if w.read.error is not None:
+                    raise w.read.error
+            future.set_result(_results(operands, wanted))
+        except BaseException as error:
+            future.set_exception(error)
+
+    if wanted:
+        wanted[0].session.background(resolve)
+    else:
+        resolve()
+    return future
+
+
+def read_edges(tensor: Tensor, items: int) -> np.ndarray[Any, Any]:
+    """The first and last `items` entries along each long axis, in one wait."""
+    if tensor._value is not None:
+        value = tensor._value
+        for axis, size in enumerate(value.shape):
+            if size > 2 * items:
+                value = value.take([*range(items), *range(size - items, size)], axis)
+        return value
+    session = tensor._session
+    assert session is not None
+    found = session.start_read(tensor._operand, _EDGES, items)
+    session.waits += 1
+    session.flush()
+    session.finish_reads([found])
+    return found.value  # type: ignore[no-any-return]
+
+
+def resolve_shape(tensor: Tensor) -> None:
+    """Ask the server for a shape that only it knows."""
+    from client.dispatch import call
+
+    shape: Tensor = call("shape", tensor, out_type="int64")
+    dims = tuple(int(d) for d in shape._read())
+    tensor._spec = Spec(tensor._spec.dtype, dims)
+
+

@@ -1,0 +1,488 @@
+"""A session on the client's side: what is issued, what is sent, what is waited for.
+
+Owns: `Session`: the pending items and releases, the flush policy, credit, waits, failures and their source lines. Does not know tensors or ops' meaning, nor how
+frames travel (`client.transport`) or how a connection is kept up (`client.link`).
+
+Any thread may issue. A producer appends to a list, which is atomic, and one thread at a time takes what is there and sends it: whoever fills a batch, whoever waits,
+or else the I/O thread, which is woken at the first item of a batch and finds more of them the longer the producers keep the
+interpreter. The taker takes the pending releases before the pending items and writes them after these, so that no item can follow its operand's release.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+import numpy as np
+
+from client import sites
+from client.sites import Site, Sites
+from client.transport import Endpoint, payloads
+from protocol import wire
+from protocol.errors import OpError, SessionLostError, error_from
+from protocol.ops import Op
+from protocol.stream import Credit, Stream
+from protocol.wire import Item, Kind
+
+FLUSH_ITEMS: Final = 64
+FLUSH_BYTES: Final = 64 * 1024
+_BYTES_IN_TRANSIT: Final = 512 * 2**20
+_POLL: Final = 0.5
+"""Seconds between looks at Ctrl-C where the platform does not interrupt a lock."""
+
+
+class Read:
+    """A value on its way. `wait` blocks until it is there; `value` and `error` are set then."""
+
+    __slots__ = ("_done", "callback", "error", "item", "number", "value")
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.value: Any = None
+        self.error: BaseException | None = None
+        self.item = 0  # the item at fault, when there is one
+        self.callback: Callable[[Read], None] | None = None
+        self._done = threading.Lock()
+        self._done.acquire()
+
+    @property
+    def finished(self) -> bool:
+        """Whether the value, or the error, is there."""
+        return not self._done.locked()
+
+    def finish(self) -> None:
+        """Wake whoever waits."""
+        self._done.release()
+        if self.callback is not None:
+            self.callback(self)
+
+    def wait(self, timeout: float = -1) -> bool:
+        """Whether it finished within `timeout` seconds (-1: however long it takes)."""
+        if os.name == "nt" and timeout < 0:  # there, a lock cannot be interrupted
+            while not self._done.acquire(timeout=_POLL):
+                pass
+        elif not self._done.acquire(timeout=timeout):
+            return False
+        self._done.release()
+        return True
+
+
+class Failure:
+    """An op that failed on the server, and whether the user has been told."""
+
+    __slots__ = ("error", "item")
+
+    def __init__(self, item: int, error: Exception) -> None:
+        self.item = item
+        self.error = error
+
+
+class Session:
+    """One session with a server. Made by `client.connect`; `link` keeps its connection."""
+
+    def __init__(self, endpoint: Endpoint, identifier: str) -> None:
+        self.endpoint = endpoint
+        self.id = identifier
+        self.devices: tuple[str, ...] = ("CPU:0",)
+        self.synchronous = bool(os.environ.get("TELEGRAD_SYNC", "") not in ("", "0"))
+        self.ids = itertools.count(1)
+        self.releases: list[int] = []
+        # Counters for `stats`.
+        self.ops = 0
+        self.waits = 0
+        self.stalls = 0
+        self.bytes_sent = 0
+        self.bytes_received = 0
+        self.frames_sent = 0
+        self.reconnects = 0
+
+        self._pending: list[tuple[Any, Site | None]] = []
+        self._weight = 0
+        self._send_lock = threading.Lock()
+        self._state_lock = threading.Lock()
+        self._credit = threading.Event()
+        self._stream = Stream()
+        self._sites = Sites()
+        self._bound: dict[str, int] = {}
+        self._bind_lock = threading.Lock()
+        self._reads: dict[int, Read] = {}
+        self._numbers = itertools.count(1)
+        self._failures: list[Failure] = []
+        self._connection: Any = None
+        self._transit = 0
+        self._transit_changed = threading.Condition()
+        self._pool: ThreadPoolExecutor | None = None
+        self.lost: OpError | None = None
+        self.closed = False
+        self.wake_io: Callable[[], None] = lambda: None
+        _SESSIONS.add(self)
+
+    # --- issuing -----------------------------------------------------------------------------------------------------
+
+    def issue(self, item: tuple[Any, ...], weight: int = 0) -> None:
+        """Add an item to the stream. Blocks only when credit has run out."""
+        pending = self._pending
+        pending.append((item, sites.here()))
+        count = len(pending)
+        if count >= FLUSH_ITEMS or weight:
+            self._weight += weight
+            if count >= FLUSH_ITEMS or self._weight >= FLUSH_BYTES:
+                self.flush()
+                return
+        if count == 1:
+            self.wake_io()
+        if self.synchronous:
+            self.sync()
+
+    def bind(self, op: Op) -> int:
+        """The number that stands for an op on this session's wire."""
+        number = self._bound.get(op.name)
+        if number is None:
+            with self._bind_lock:
+                number = self._bound.get(op.name)
+                if number is None:
+                    number = len(self._bound)
+                    self._pending.append(((wire.BIND, number, op.name), None))
+                    self._bound[op.name] = number  # only now: the binding stands before any use
+        return number
+
+    def check(self) -> None:
+        """Raise if the session cannot be used any more, or not by this process."""
+        if self.lost is not None:
+            raise type(self.lost)(self.lost.message) from self.lost
+        if self.closed:
+            raise SessionLostError("this session was disconnected: its tensors are gone")
+
+    # --- sending -----------------------------------------------------------------------------------------------------
+
+    def flush(self, wait: bool = True) -> bool:
+        """Send what is pending. Without credit: wait for it, or return False."""
+        while self._pending or self.releases:
+            if wait:
+                self._send_lock.acquire()
+            elif not self._send_lock.acquire(blocking=False):
+                return True  # whoever holds it sends, and wakes the I/O thread for the rest
+            try:
+                self._credit.clear()
+                if self._send_batch():
+                    continue
+            finally:
+                self._send_lock.release()
+            if not wait:
+                return False
+            self.stalls += 1
+            while not self._credit.wait(_POLL):
+                self.check()
+        return True
+
+    def _send_batch(self) -> bool:
+        """With the send lock: take one batch and send it. False when there is no credit for it."""
+        self.check()
+        released = len(self.releases)
+        count = len(self._pending)
+        with self._state_lock:
+            if not self._stream.room(count + 1, self._weight + 64 * count):
+                return False
+        releases = self.releases[:released]
+        del self.releases[:released]
+        batch = self._pending[:count]
+        del self._pending[:count]
+        self._weight = 0
+        items = [entry[0] for entry in batch]
+        if releases:
+            items.append((wire.RELEASE, releases))
+        if not items:
+            return True
+        body = wire.pack(items)
+        self.ops += sum([1 for item in items if not item[0]])
+        with self._state_lock:
+            first = self._stream.items_sent + 1
+            self._sites.add(first, [entry[1] for entry in batch])
+            frame = self._stream.send(body, len(items))
+        self.frames_sent += 1
+        self.transmit(frame)
+        return True
+
+    def transmit(self, frame: bytes) -> None:
+        """With the send lock: write a frame to the connection there is. A sequenced frame that is lost is sent again on the next."""
+        connection = self._connection
+        if connection is None:
+            return
+        try:
+            connection.send(frame)
+            self.bytes_sent += len(frame)
+        except OSError:
+            connection.wake()  # the I/O thread sees the same error and connects again
+
+    def send_control(self, kind: Kind, body: bytes = b"", wait: bool = False) -> bool:
+        """Send an unsequenced frame; without `wait`, only if nobody else is sending (which is a sign of life too)."""
+        if not self._send_lock.acquire(blocking=wait, timeout=2.0 if wait else -1):
+            return False
+        try:
+            with self._state_lock:
+                frame = self._stream.control(kind, body)
+            self.transmit(frame)
+        finally:
+            self._send_lock.release()
+        return True
+
+    # --- waiting -----------------------------------------------------------------------------------------------------
+
+    def start_read(self, *fields: Any, kind: int = Item.READ) -> Read:
+        """Issue an item that is answered. The caller flushes once it has issued all it wants answered together."""
+        self.check()
+        read = Read(next(self._numbers))
+        self._reads[read.number] = read
+        self._pending.append(((kind, read.number, *fields), sites.here()))
+        return read
+
+    def finish_reads(self, reads: list[Read]) -> None:
+        """Wait until all of `reads` are answered. Raises what has failed, once."""
+        if not all(r.finished for r in reads):
+            try:
+                for read in reads:
+                    read.wait()
+            except KeyboardInterrupt:
+                self.cancel()
+                raise
+        self.raise_failures([r for r in reads if r.error is not None])
+
+    def raise_failures(self, failed_reads: list[Read]) -> None:
+        """Raise the first failure the user has not seen; or the error of a read whose failure was raised before."""
+        if self._failures:
+            with self._state_lock:
+                failures, self._failures = self._failures, []
+            if failures:
+                self._pending.append(((Item.CLEAR, failures[-1].item), None))
+                self.wake_io()
+                error = failures[0].error
+                for other in failures[1:]:
+                    error.add_note(f"and then: {other.error}")
+                raise error
+        for read in failed_reads:
+            assert read.error is not None
+            raise read.error
+
+    def sync(self) -> dict[str, int]:
+        """Wait until all that was issued is done; the server's report of what the session holds."""
+        read = self.start_read(kind=Item.SYNC)
+        self.waits += 1
+        self.flush()
+        self.finish_reads([read])
+        report: dict[str, int] = read.value
+        return report
+
+    def cancel(self) -> None:
+        """Drop what was sent and has not run yet. What is still pending here goes on."""
+        with self._state_lock:
+            through = self._stream.items_sent
+        self.send_control(Kind.CANCEL, wire.pack(through), wait=True)
+
+    # --- large values ------------------------------------------------------------------------------------------------
+
+    def start_upload(self, data: np.ndarray[Any, Any]) -> int:
+        """Send `data` beside the stream; the upload's number. Blocks while too many bytes are in transit."""
+        number = next(self._numbers)
+        with self._transit_changed:
+            while self._transit and self._transit + data.nbytes > _BYTES_IN_TRANSIT:
+                self.stalls += 1
+                self._transit_changed.wait(_POLL)
+                self.check()
+            self._transit += data.nbytes
+        self.background(self._upload, number, data)
+        return number
+
+    def _upload(self, number: int, data: np.ndarray[Any, Any]) -> None:
+        try:
+            view = _bytes_of(data)
+            self.bytes_sent += payloads.upload(self.endpoint, self.id, number, view, self.alive)
+        except (OSError, OpError) as error:
+            if self.alive():
+                print(f"telegrad: an upload failed: {error}", file=sys.stderr)
+        finally:
+            with self._transit_changed:
+                self._transit -= data.nbytes
+                self._transit_changed.notify_all()
+
+    def download(self, read: Read, spec: Any) -> np.ndarray[Any, Any] | None:
+        """Fetch a large value while its read item is on its way; None when the read failed."""
+        result = np.empty(spec.shape, spec.dtype.numpy)
+        found = payloads.download(self.endpoint, self.id, read.number, _bytes_of(result), self.alive)
+        if not found:
+            return None
+        self.bytes_received += result.nbytes
+        self._pending.append(((Item.READ_DONE, read.number), None))
+        self.wake_io()
+        return result
+
+    def background(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Run beside the program, in one of a few threads; a future."""
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(4, "telegrad-payload")
+        return self._pool.submit(function, *arguments)
+
+    def alive(self) -> bool:
+        """Whether it makes sense to try again."""
+        return self.lost is None and not self.closed
+
+    # --- receiving, on the I/O thread --------------------------------------------------------------------------------
+
+    def receive(self, data: bytes) -> None:
+        """Take one frame from the server. Raises ProtocolError."""
+        self.bytes_received += len(data)
+        with self._state_lock:
+            frame = self._stream.receive(data)
+        if frame is not None and frame.kind == Kind.ITEMS:
+            for item in wire.unpack_items(frame):
+                self._answer(item)
+        elif frame is not None and frame.kind == Kind.REFUSED:
+            said = wire.unpack_map(frame)
+            error = error_from(said.get("code", 2), str(said.get("message")))
+            raise error if isinstance(error, OpError) else OpError(str(error))
+        with self._state_lock:
+            self._sites.forget(self._stream.items_done)
+        self._credit.set()
+
+    def _answer(self, item: tuple[Any, ...]) -> None:
+        kind = item[0]
+        if kind == Item.FAILED:
+            self._note_failure(*item[1:5])
+            return
+        read = self._reads.pop(item[1], None)
+        if read is None:
+            return
+        if kind == Item.READ_FAILED:
+            _, _, code, message, op, read.item = item
+            read.error = self._known_failure(read.item) or self._located(code, message, op, read.item)
+        elif kind == Item.PAYLOAD:
+            read.value = item[2:]
+        else:
+            read.value = item[2]
+        read.finish()
+
+    def _located(self, code: int, message: str, op: str | None, item: int) -> Exception:
+        with self._state_lock:
+            site = self._sites.find(item)
+        where = "" if site is None else f"\n  issued at {sites.describe(site)}"
+        return error_from(code, message + where, op)
+
+    def _known_failure(self, item: int) -> Exception | None:
+        return next((f.error for f in self._failures if f.item == item), None)
+
+    def _note_failure(self, item: int, code: int, message: str, op: str) -> None:
+        error = self._located(code, message, op, item)
+        with self._state_lock:
+            self._failures.append(Failure(item, error))
+        print(f"telegrad: {op} failed: {error}".replace("\n  ", ", "), file=sys.stderr)
+
+    # --- the link's side ---------------------------------------------------------------------------------------------
+
+    def hello(self) -> bytes:
+        """The first frame of a connection."""
+        with self._state_lock:
+            body = wire.pack({"version": wire.VERSION, "expects": self._stream.expects})
+            return self._stream.control(Kind.HELLO, body)
+
+    def attach(self, connection: Any, welcome: dict[str, Any]) -> None:
+        """Use `connection` from here on, and send again what the server has not taken. Raises ProtocolError."""
+        items, size = welcome["credit"]
+        self.devices = tuple(welcome["devices"])
+        with self._send_lock:
+            with self._state_lock:
+                self._stream.sent_credit = Credit(items, size)
+                frames = self._stream.resume(welcome["expects"])
+            self._connection = connection
+            self.wake_io = connection.wake
+            for frame in frames:
+                self.transmit(frame)
+        self._credit.set()
+
+    def detach(self) -> None:
+        """The connection is lost."""
+        self._connection = None
+        self.wake_io = _nothing
+
+    @property
+    def owes_acknowledgement(self) -> bool:
+        """Whether the server waits to hear that its frames have come."""
+        return self._stream.owes_acknowledgement
+
+    @property
+    def idle(self) -> bool:
+        """Whether the server has done all that was sent."""
+        return self._stream.items_done == self._stream.items_sent
+
+    @property
+    def has_pending(self) -> bool:
+        """Whether something waits to be sent."""
+        return bool(self._pending or self.releases)
+
+    def lose(self, error: OpError) -> None:
+        """The session is over: everyone who waits, or comes later, gets `error`."""
+        self.lost = error
+        self.detach()
+        reads, self._reads = self._reads, {}
+        for read in reads.values():
+            read.error = error
+            read.finish()
+        self._credit.set()
+        with self._transit_changed:
+            self._transit_changed.notify_all()
+
+    def close(self) -> None:
+        """Leave: the server frees what the session holds."""
+        if self.closed:
+            return
+        if self.lost is None:
+            self.send_control(Kind.BYE, wait=True)
+        self.closed = True
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+        self.lose(SessionLostError("this session was disconnected: its tensors are gone"))
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def drain(self, timeout: float) -> list[Failure]:
+        """At exit: send what is pending, wait for it up to `timeout` seconds, and return the failures nobody has seen."""
+        deadline = time.monotonic() + timeout
+        if self.alive() and self._connection is not None:
+            read = self.start_read(kind=Item.SYNC)
+            self.flush()
+            read.wait(max(0.0, deadline - time.monotonic()))
+        failures, self._failures = self._failures, []
+        return failures
+
+
+def _nothing() -> None:
+    pass
+
+
+def _bytes_of(array: np.ndarray[Any, Any]) -> memoryview:
+    """The bytes of a C-contiguous array, not copied."""
+    flat: Any = array.reshape(-1).view(np.uint8)
+    return memoryview(flat)
+
+
+_SESSIONS: weakref.WeakSet[Session] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    """A forked child shares the parent's sockets and must not speak on them: its copies of the sessions are dead."""
+    for session in list(_SESSIONS):
+        session.detach()
+        session.lost = SessionLostError("a forked process cannot use its parent's tensors; call connect() in the child")
+        session._send_lock = threading.Lock()
+        session._state_lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
+

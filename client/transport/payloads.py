@@ -1,0 +1,117 @@
+"""Large values on HTTP connections of their own: uploads by offset, downloads by range, both resumed after a cut.
+
+Owns: `request_json`, `upload`, `download`. Does not know sessions' streams or items. The standard library's HTTP client, because it reads
+into, and writes from, a given buffer: a copy of a large value less than any other.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from client.transport import Endpoint, raise_for_status
+
+_RETRY_PAUSE: Final = 0.1
+_LONGEST_PAUSE: Final = 2.0
+_CHUNK: Final = 2**20
+
+
+class _Connection(http.client.HTTPConnection):
+    """An HTTP connection over whatever the endpoint says: TCP, TLS or a Unix socket."""
+
+    def __init__(self, endpoint: Endpoint, timeout: float | None) -> None:
+        super().__init__(endpoint.host if endpoint.uds is None else "localhost", endpoint.port, timeout=timeout)
+        self._endpoint = endpoint
+
+    def connect(self) -> None:
+        from client.transport.websocket import connect_socket
+
+        self.sock = connect_socket(self._endpoint)
+        self.sock.settimeout(self.timeout)
+
+
+def request_json(endpoint: Endpoint, method: str, path: str) -> Any:
+    """One small request with a JSON answer.
+
+    Raises:
+        OSError: the server cannot be reached or has no answer.
+        UnauthenticatedError, PermissionDeniedError, SessionLostError: it said no.
+    """
+    connection = _Connection(endpoint, endpoint.connect_timeout)
+    try:
+        connection.request(method, endpoint.prefix + path, headers=endpoint.headers)
+        response = connection.getresponse()
+        body = response.read()
+        raise_for_status(response.status, body.decode(errors="replace"))
+        return json.loads(body) if body else None
+    except http.client.HTTPException as error:
+        raise ConnectionError(f"{type(error).__name__}: {error}") from error
+    finally:
+        connection.close()
+
+
+def upload(endpoint: Endpoint, session: str, number: int, data: memoryview, alive: Callable[[], bool]) -> int:
+    """PUT `data`, going on where the server has got to after each cut, while `alive()`. The number of bytes sent, repeats included."""
+    path = f"/v1/sessions/{session}/uploads/{number}"
+    offset, sent = 0, 0
+    pause = _RETRY_PAUSE
+    while True:
+        connection = _Connection(endpoint, 60.0)
+        try:
+            connection.putrequest("PUT", endpoint.prefix + path)
+            for name, value in endpoint.headers.items():
+                connection.putheader(name, value)
+            connection.putheader("Content-Length", str(len(data) - offset))
+            connection.putheader("Content-Range", f"bytes {offset}-{len(data) - 1}/{len(data)}")
+            connection.endheaders()
+            for start in range(offset, len(data), _CHUNK):
+                connection.send(data[start : start + _CHUNK])
+                sent += min(_CHUNK, len(data) - start)
+            response = connection.getresponse()
+            body = response.read()
+            raise_for_status(response.status, body.decode(errors="replace"))
+            return sent
+        except (OSError, http.client.HTTPException):
+            if not alive():
+                raise
+        finally:
+            connection.close()
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE)
+        try:
+            offset = min(int(request_json(endpoint, "GET", path)["received"]), len(data))
+        except OSError:
+            offset = 0
+
+
+def download(endpoint: Endpoint, session: str, read: int, into: memoryview, alive: Callable[[], bool]) -> bool:
+    """GET a read's value into `into`, going on where it stopped after each cut, while `alive()`. False when there is no such value."""
+    path = f"/v1/sessions/{session}/reads/{read}"
+    received = 0
+    pause = _RETRY_PAUSE
+    while True:
+        connection = _Connection(endpoint, 660.0)
+        try:
+            headers = {**endpoint.headers, "Range": f"bytes={received}-"}
+            connection.request("GET", endpoint.prefix + path, headers=headers)
+            response = connection.getresponse()
+            if response.status == 404 and b"NotFoundError" in response.read():
+                return False
+            if response.status not in (200, 206):
+                raise_for_status(response.status, response.read().decode(errors="replace"))
+            while received < len(into):
+                count = response.readinto(into[received : received + _CHUNK])
+                if not count:
+                    raise ConnectionError("cut short")
+                received += count
+            return True
+        except (OSError, http.client.HTTPException):
+            if not alive():
+                raise
+        finally:
+            connection.close()
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE)

@@ -1,0 +1,205 @@
+"""Frames over a WebSocket: the sans-I/O protocol of the `websockets` library over a blocking socket.
+
+Owns: the socket, the opening handshake, and the locking that lets one thread send while another receives. Does not know frames. The library's own threaded
+front would add a thread, and a hand-over between threads to every message; here the thread that has something to say writes it,
+and the session's I/O thread reads.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import ssl
+import threading
+from typing import Final
+
+from websockets.client import ClientProtocol
+from websockets.exceptions import InvalidHandshake, InvalidStatus
+from websockets.frames import Frame, Opcode
+from websockets.protocol import State
+from websockets.uri import parse_uri
+
+from client.transport import Endpoint, WebSocketRefusedError
+from protocol.errors import PermissionDeniedError, UnauthenticatedError
+from protocol.wire import MAX_FRAME
+
+_RECEIVE: Final = 2**18
+_SEND_TIMEOUT: Final = 60.0
+
+
+class WebSocketConnection:
+    """A WebSocket to one session."""
+
+    def __init__(self, endpoint: Endpoint, session: str) -> None:
+        path = f"{endpoint.prefix}/v1/sessions/{session}/stream"
+        scheme = "wss" if endpoint.secure else "ws"
+        host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
+        uri = parse_uri(f"{scheme}://{host}:{endpoint.port}{path}")
+        self._protocol = ClientProtocol(uri, max_size=MAX_FRAME + 1024, extensions=None)
+        self._socket = connect_socket(endpoint)
+        self._lock = threading.Lock()  # the protocol object and, with TLS, the socket
+        self._secure = endpoint.secure
+        self._wake_read, self._wake_write = socket.socketpair()
+        self._wake_read.setblocking(False)
+        self._wake_write.setblocking(False)
+        self._parts: list[bytes] = []
+        try:
+            self._socket.settimeout(endpoint.connect_timeout)
+            self._shake_hands(endpoint)
+            self._socket.settimeout(None if not self._secure else 0.0)
+            if not self._secure:
+                self._socket.settimeout(_SEND_TIMEOUT)
+        except BaseException:
+            self.close()
+            raise
+
+    def _shake_hands(self, endpoint: Endpoint) -> None:
+        request = self._protocol.connect()
+        request.headers.update(endpoint.headers)
+        self._protocol.send_request(request)
+        for data in self._protocol.data_to_send():
+            self._socket.sendall(data)
+        while self._protocol.state is State.CONNECTING and self._protocol.handshake_exc is None:
+            data = self._socket.recv(_RECEIVE)
+            if data:
+                self._protocol.receive_data(data)
+            else:
+                self._protocol.receive_eof()
+        error = self._protocol.handshake_exc
+        if error is None:
+            return
+        if isinstance(error, InvalidStatus):
+            status = error.response.status_code
+            if status == 401:
+                raise UnauthenticatedError(f"{endpoint} does not accept the token") from error
+            if status == 403:
+                raise PermissionDeniedError(f"{endpoint} refuses the connection") from error
+        if isinstance(error, InvalidHandshake):
+            raise WebSocketRefusedError(str(error)) from error
+        raise ConnectionError(str(error) or "the server closed the connection during the handshake") from error
+
+    def send(self, frame: bytes) -> None:
+        """Send one binary message."""
+        with self._lock:
+            if self._protocol.state is not State.OPEN:
+                raise ConnectionError("the WebSocket is closed")
+            self._protocol.send_binary(frame)
+            self._write()
+
+    def _write(self) -> None:
+        for data in self._protocol.data_to_send():
+            if not data:
+                continue
+            if self._secure:
+                self._send_tls(data)
+            else:
+                self._socket.sendall(data)
+
+    def _send_tls(self, data: bytes) -> None:
+        """Send on a non-blocking TLS socket: OpenSSL does not let two threads into one connection at once, so nobody waits inside it."""
+        view = memoryview(data)
+        while view:
+            try:
+                view = view[self._socket.send(view) :]
+            except ssl.SSLWantWriteError:
+                if not select.select([], [self._socket], [], _SEND_TIMEOUT)[1]:
+                    raise TimeoutError("the peer takes no data") from None
+            except ssl.SSLWantReadError:
+                select.select([self._socket], [], [], _SEND_TIMEOUT)
+
+    def receive(self, timeout: float) -> list[bytes]:
+        """Messages that have come."""
+        pending = self._secure and self._socket.pending()  # type: ignore[attr-defined]
+        if not pending:
+            try:
+                ready, _, _ = select.select([self._socket, self._wake_read], [], [], timeout)
+            except (ValueError, OSError) as error:
+                raise ConnectionError("the WebSocket is closed") from error
+            if self._wake_read in ready:
+                self._drain_wakes()
+            if self._socket not in ready:
+                return []
+        return self._read()
+
+    def _drain_wakes(self) -> None:
+        try:
+            self._wake_read.recv(4096)
+        except BlockingIOError:
+            pass
+
+    def _read(self) -> list[bytes]:
+        if self._secure:
+            with self._lock:
+                try:
+                    data = self._socket.recv(_RECEIVE)
+                except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                    return []
+        else:
+            data = self._socket.recv(_RECEIVE)
+        with self._lock:
+            if data:
+                self._protocol.receive_data(data)
+            else:
+                self._protocol.receive_eof()
+            messages = self._messages()
+            answers = self._protocol.data_to_send()  # pongs and close frames
+            if any(answers):
+                for answer in answers:
+                    if answer:
+                        self._send_tls(answer) if self._secure else self._socket.sendall(answer)
+        if not messages and (not data or self._protocol.state is State.CLOSED):
+            reason = self._protocol.close_reason or "the server closed the connection"
+            raise ConnectionError(reason)
+        return messages
+
+    def _messages(self) -> list[bytes]:
+        messages = []
+        for event in self._protocol.events_received():
+            if isinstance(event, Frame) and event.opcode in (Opcode.BINARY, Opcode.CONT):
+                if event.fin and not self._parts:
+                    messages.append(bytes(event.data))
+                    continue
+                self._parts.append(bytes(event.data))
+                if event.fin:
+                    messages.append(b"".join(self._parts))
+                    self._parts = []
+        return messages
+
+    def wake(self) -> None:
+        """Make `receive` return."""
+        try:
+            self._wake_write.send(b"\0")
+        except OSError:  # full of wakes, or closed
+            pass
+
+    def close(self) -> None:
+        """Close the socket; threads in it get an error."""
+        try:
+            self._socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self.wake()
+        self._socket.close()
+
+
+def connect_socket(endpoint: Endpoint) -> socket.socket:
+    """A connected socket to the server, with TLS where the URL says https. Raises OSError."""
+    if endpoint.uds is not None:
+        plain = socket.socket(socket.AF_UNIX)
+        try:
+            plain.settimeout(endpoint.connect_timeout)
+            plain.connect(endpoint.uds)
+        except BaseException:
+            plain.close()
+            raise
+        return plain
+    plain = socket.create_connection((endpoint.host, endpoint.port), endpoint.connect_timeout)
+    plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    context = endpoint.ssl_context()
+    if context is None:
+        return plain
+    try:
+        return context.wrap_socket(plain, server_hostname=endpoint.host)
+    except BaseException:
+        plain.close()
+        raise
