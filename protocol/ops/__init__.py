@@ -1,14 +1,36 @@
 """All ops, by family. Importing this package declares every op; `protocol.ops.registry` holds the table."""
 
-from protocol.ops import convolution, elementwise, linalg, logical, matrix_parts, nn, pooling, products, special
+from protocol.ops import (
+    arrays,
+    convolution,
+    creation,
+    elementwise,
+    indexing,
+    joining,
+    linalg,
+    logical,
+    matrix_parts,
+    nn,
+    pooling,
+    products,
+    reductions,
+    scatter,
+    segments,
+    sorting,
+    special,
+)
 from protocol.ops.registry import OPS, Op, Specs, lookup
 
 __all__ = [
     "OPS",
     "Op",
     "Specs",
+    "arrays",
     "convolution",
+    "creation",
     "elementwise",
+    "indexing",
+    "joining",
     "linalg",
     "logical",
     "lookup",
@@ -16,5 +38,9 @@ __all__ = [
     "nn",
     "pooling",
     "products",
+    "reductions",
+    "scatter",
+    "segments",
+    "sorting",
     "special",
 ]

@@ -39,6 +39,7 @@ class Case:
     static: bool = True  # whether the client can know the result's shape
     gradient: bool = True  # False where the case sits on a kink or a pole, so that differences mean nothing
     marks: tuple[Any, ...] = field(default=())
+    canonical: Callable[..., Any] | None = None  # makes a result that is unique up to signs or order comparable
 
     @property
     def name(self) -> str:
@@ -119,7 +120,7 @@ def elementwise(
 
 def case(op: str, *inputs: Any, ref: Callable[..., Any], label: str = "", **options: Any) -> Case:
     """One case. Options that are fields of `Case` go there, the others are the op's attributes."""
-    fields = {k: options.pop(k) for k in ("loose", "static", "gradient", "marks") if k in options}
+    fields = {k: options.pop(k) for k in ("loose", "static", "canonical", "gradient", "marks") if k in options}
     return Case(op, tuple(np.asarray(i) for i in inputs), options, ref, label, **fields)
 
 
@@ -143,6 +144,8 @@ def check(case: Case, results: Iterable[np.ndarray[Any, Any]]) -> None:
     """Assert that `results` are what the reference says: same shapes, integers and bools equal, floats within the dtype's rounding."""
     wanted = expected(case)
     got = tuple(np.asarray(r) for r in results)
+    if case.canonical is not None:
+        got, wanted = case.canonical(*got), case.canonical(*wanted)
     assert len(got) == len(wanted), f"{len(got)} results, the reference has {len(wanted)}"
     for result, reference in zip(got, wanted, strict=True):
         assert result.shape == reference.shape, f"shape {result.shape}, the reference has {reference.shape}"
