@@ -18,13 +18,13 @@ WHOLE = -1  # in the place of an item's number: an axis that no item names
 
 
 class Masks(NamedTuple):
-    """The five bit masks of a strided slice."""
+    """The five bit masks of a strided slice, named as its attributes."""
 
-    begin: int = 0
-    end: int = 0
-    ellipsis: int = 0
-    new_axis: int = 0
-    shrink: int = 0
+    begin_mask: int = 0
+    end_mask: int = 0
+    ellipsis_mask: int = 0
+    new_axis_mask: int = 0
+    shrink_axis_mask: int = 0
 
 
 class Part(NamedTuple):
@@ -99,7 +99,7 @@ class Slicing(NamedTuple):
         stride = self._stride(part)
         if stride is None or dim is None:
             return None
-        opened = self.masks.begin & self.masks.end & 1 << part.item
+        opened = self.masks.begin_mask & self.masks.end_mask & 1 << part.item
         if not opened and (self.begin is None or self.end is None):
             return None
         return self._range(part, dim)[1]
@@ -117,8 +117,8 @@ class Slicing(NamedTuple):
             value = values[part.item]
             return min(max(value + dim if value < 0 else value, low), high)
 
-        first = bound(self.begin, self.masks.begin & bit, low if stride > 0 else high)
-        last = bound(self.end, self.masks.end & bit, high if stride > 0 else low)
+        first = bound(self.begin, self.masks.begin_mask & bit, low if stride > 0 else high)
+        last = bound(self.end, self.masks.end_mask & bit, high if stride > 0 else low)
         return first, max(0, -((first - last) // stride)), stride
 
 
@@ -128,25 +128,25 @@ def parts_of(rank: int, items: int, masks: Masks) -> tuple[Part, ...]:
     Raises:
         InvalidArgumentError: more items than axes, or two ellipses.
     """
-    ellipsis = masks.ellipsis & ((1 << items) - 1)
+    ellipsis = masks.ellipsis_mask & ((1 << items) - 1)
     if ellipsis & (ellipsis - 1):
         raise InvalidArgumentError("Multiple ellipses in slice spec not allowed")
     parts: list[Part] = []
     axis = 0
     for item in range(items):
         bit = 1 << item
-        if masks.ellipsis & bit:
-            following = sum(not masks.new_axis >> later & 1 for later in range(item + 1, items))
+        if masks.ellipsis_mask & bit:
+            following = sum(not masks.new_axis_mask >> later & 1 for later in range(item + 1, items))
             stop = max(axis, rank - following)
             parts += [Part(RANGE, a, WHOLE) for a in range(axis, stop)]
             axis = stop
-        elif masks.new_axis & bit:
+        elif masks.new_axis_mask & bit:
             parts.append(Part(NEW, -1, item))
         elif rank == 0:
             raise InvalidArgumentError("Attempting to slice scalar input.")
         elif axis >= rank:
             raise InvalidArgumentError(f"Index out of range using input dim {axis}; input has only {rank} dims")
         else:
-            parts.append(Part(SHRINK if masks.shrink & bit else RANGE, axis, item))
+            parts.append(Part(SHRINK if masks.shrink_axis_mask & bit else RANGE, axis, item))
             axis += 1
     return tuple(parts) + tuple(Part(RANGE, a, WHOLE) for a in range(axis, rank))
