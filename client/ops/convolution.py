@@ -1,15 +1,16 @@
-"""The public face of convolutions: `tf.nn.conv1d` to `conv3d`, their transposes, depthwise, separable and dilated ones."""
+"""The public face of convolutions: `tf.nn.conv1d` to `conv3d`, transposes, depthwise, separable and dilated ones."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from client.api import public
-from client.convert import convert_to_tensor
+from client.convert import convert_operands
 from client.dispatch import call
-from client.ops.windows import channels_first, spatial_padding, spatial_values
-from client.tensor import Tensor
+from client.tensor import Operand, Tensor
+from client.windows import channels_first, spatial_padding, spatial_values
 from protocol.errors import InvalidArgumentError
+from protocol.ops import OPS
 
 
 def _geometry(spatial: int, strides: Any, padding: Any, data_format: str | None, dilations: Any) -> dict[str, Any]:
@@ -23,13 +24,19 @@ def _geometry(spatial: int, strides: Any, padding: Any, data_format: str | None,
     }
 
 
-def _spatial_rank(filters: Any) -> int:
+def _operands(input: Any, filters: Any) -> list[Operand]:
+    """Both as tensors or variables of one dtype."""
+    return convert_operands(OPS["conv"], (input, filters))
+
+
+def _spatial_rank(filters: Operand) -> int:
     """The number of spatial axes, from the filter's rank."""
     rank = filters._spec.rank
     if rank is None or not 3 <= rank <= 5:
-        raise ValueError(f"`filters` must be of rank 3, 4 or 5, for 1, 2 or 3 spatial dimensions. Received: rank {rank}")
-    spatial: int = rank - 2
-    return spatial
+        raise ValueError(
+            f"`filters` must be of rank 3, 4 or 5, for 1, 2 or 3 spatial dimensions. Received: rank {rank}"
+        )
+    return rank - 2
 
 
 @public("nn.convolution")
@@ -47,7 +54,7 @@ def convolution(
     Raises:
         ValueError: `filters` is not of rank 3, 4 or 5.
     """
-    filters = convert_to_tensor(filters)
+    input, filters = _operands(input, filters)
     return _convolve(_spatial_rank(filters), input, filters, strides, padding, data_format, dilations)
 
 
@@ -94,12 +101,12 @@ def conv2d(
 ) -> Tensor:
     """Convolution (cross-correlation) over 2 spatial axes.
 
-    For `NHWC`, `y[b, i, j, k] = sum over di, dj, q of input[b, si*i + ri*di, sj*j + rj*dj, q] * filters[di, dj, q, k]` with
+    For `NHWC`, `y[b, i, j, k] = sum over u, v, q of input[b, s*i + r*u, s*j + r*v, q] * filters[u, v, q, k]` with
     strides s and dilations r.
 
     Args:
-        input: [batch, height, width, channels] (`NHWC`) or [batch, channels, height, width] (`NCHW`), float16, bfloat16,
-            float32, float64 or int32; there may be more than one batch axis.
+        input: [batch, height, width, channels] (`NHWC`) or [batch, channels, height, width] (`NCHW`), of a
+            floating-point dtype or int32; there may be more than one batch axis.
         filters: [height, width, channels / groups, outputs], of the same dtype.
         strides: an integer, 2 or 4 of them.
         padding: "VALID" (none), "SAME" (so that a stride of 1 keeps the size), or a pair (before, after) for each axis.
@@ -156,10 +163,8 @@ def conv_transpose(
     name: str | None = None,
 ) -> Tensor:
     """The transpose of `tf.nn.convolution` over 1, 2 or 3 spatial axes; see `tf.nn.conv2d_transpose`."""
-    filters = convert_to_tensor(filters)
-    return _transpose(
-        _spatial_rank(filters), input, filters, output_shape, strides, padding, data_format, dilations
-    )
+    input, filters = _operands(input, filters)
+    return _transpose(_spatial_rank(filters), input, filters, output_shape, strides, padding, data_format, dilations)
 
 
 def _transpose(
@@ -252,7 +257,7 @@ def depthwise_conv2d(
     dilations: Any = None,
     name: str | None = None,
 ) -> Tensor:
-    """Convolves each channel on its own: output channel `k * multiplier + q` is channel k convolved with `filter[:, :, k, q]`.
+    """Convolves each channel on its own: output `k * multiplier + q` is channel k convolved with `filter[:, :, k, q]`.
 
     Args:
         input: [batch, height, width, channels] or, for `NCHW`, [batch, channels, height, width].
@@ -270,7 +275,7 @@ def depthwise_conv2d(
     >>> tf.nn.depthwise_conv2d(tf.ones([1, 3, 3, 2]), tf.ones([3, 3, 2, 4]), [1, 1, 1, 1], "SAME").shape
     TensorShape([1, 3, 3, 8])
     """
-    input, filter = convert_to_tensor(input), convert_to_tensor(filter)
+    input, filter = _operands(input, filter)
     shape = filter._spec.shape
     if shape is None or len(shape) != 4 or None in shape[:3]:
         raise InvalidArgumentError(f"filter must be 4-dimensional and of known size, not {filter._spec}")
@@ -307,11 +312,12 @@ def separable_conv2d(
     Raises:
         InvalidArgumentError: ranks or channels don't fit.
     """
-    pointwise_filter = convert_to_tensor(pointwise_filter)
-    if pointwise_filter._spec.shape is not None and pointwise_filter._spec.shape[:2] != (1, 1):
-        raise InvalidArgumentError(f"pointwise_filter must be [1, 1, ...], not {pointwise_filter._spec}")
-    mixed = depthwise_conv2d(input, depthwise_filter, strides, padding, data_format, dilations)
-    return _convolve(2, mixed, pointwise_filter, 1, "VALID", data_format, 1)
+    mixed, pointwise = _operands(
+        depthwise_conv2d(input, depthwise_filter, strides, padding, data_format, dilations), pointwise_filter
+    )
+    if pointwise._spec.shape is not None and pointwise._spec.shape[:2] != (1, 1):
+        raise InvalidArgumentError(f"pointwise_filter must be [1, 1, ...], not {pointwise._spec}")
+    return _convolve(2, mixed, pointwise, 1, "VALID", data_format, 1)
 
 
 @public("nn.atrous_conv2d")

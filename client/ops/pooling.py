@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from client.api import public
-from client.convert import convert_to_tensor
+from client.convert import convert_operands
 from client.dispatch import call
-from client.ops.windows import FORMATS, all_padding, all_values, channels_first
 from client.tensor import Tensor
+from client.windows import FORMATS, all_padding, all_values, channels_first
 from protocol.errors import InvalidArgumentError, UnimplementedError
+from protocol.ops import OPS
 
 
 def _pool(op: str, spatial: int, input: Any, ksize: Any, strides: Any, padding: Any, data_format: str | None) -> Tensor:
@@ -28,7 +29,7 @@ def _pool(op: str, spatial: int, input: Any, ksize: Any, strides: Any, padding: 
 
 def _pool_any(op: str, input: Any, ksize: Any, strides: Any, padding: Any, data_format: str | None) -> Tensor:
     """Over as many spatial axes as the format has or, without one, the input."""
-    input = convert_to_tensor(input)
+    (input,) = convert_operands(OPS[op], (input,))
     rank = input._spec.rank if data_format is None else len(data_format)
     if rank is None or rank - 2 not in FORMATS:
         raise InvalidArgumentError(f"the input must have 1, 2 or 3 spatial dimensions, not {input._spec}")
@@ -161,6 +162,8 @@ def pool(
     op = {"MAX": "max_pool", "AVG": "avg_pool"}.get(pooling_type)
     if op is None:
         raise ValueError(f'`pooling_type` must be "MAX" or "AVG". Received: pooling_type={pooling_type}')
-    if dilations is not None and any(d != 1 for d in (dilations if isinstance(dilations, list | tuple) else [dilations])):
+    if dilations is not None and any(
+        d != 1 for d in (dilations if isinstance(dilations, list | tuple) else [dilations])
+    ):
         raise UnimplementedError("pooling with dilations is not supported")
     return _pool_any(op, input, window_shape, strides, padding, data_format)

@@ -1,4 +1,4 @@
-"""TensorFlow's ways to say strides, windows, padding and data formats, as the attributes of the convolution and pooling ops.
+"""TensorFlow's ways to say strides, windows, padding and data formats, as attributes of convolution and pooling ops.
 
 Owns: reading these arguments. Does not know tensors.
 """
@@ -81,7 +81,7 @@ def _length_error(name: str, value: Any, spatial: int) -> ValueError:
 
 
 def all_padding(padding: Any, spatial: int) -> Padding:
-    """ "VALID", "SAME", or a pair for each axis of the tensor.
+    """`padding` as the name "VALID" or "SAME", or as a pair for each axis of the tensor.
 
     Raises:
         InvalidArgumentError: another string.
@@ -90,7 +90,7 @@ def all_padding(padding: Any, spatial: int) -> Padding:
     if isinstance(padding, str):
         if padding not in ("VALID", "SAME"):
             raise InvalidArgumentError(
-                f"Value for attr 'padding' of \"{padding}\" is not in the list of allowed values: \"SAME\", \"VALID\""
+                f'Value for attr \'padding\' of "{padding}" is not in the list of allowed values: "SAME", "VALID"'
             )
         return padding  # type: ignore[return-value]
     if len(padding) != spatial + 2:
@@ -106,7 +106,7 @@ def all_padding(padding: Any, spatial: int) -> Padding:
 
 
 def spatial_padding(padding: Any, spatial: int, first: bool) -> Padding:
-    """ "VALID", "SAME", or a pair for each spatial axis out of one for each axis of the tensor.
+    """`all_padding` without the batch and channel axes.
 
     Raises:
         InvalidArgumentError: another string, or padding of the batch or channel axis.

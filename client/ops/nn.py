@@ -1,0 +1,468 @@
+"""The public face of neural network ops that is more than an op: activations with options, losses, normalisation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from client.api import public
+from client.convert import convert_operands, convert_to_tensor
+from client.dispatch import call
+from client.tensor import Operand, Tensor
+from protocol.dtypes import DType, bfloat16, float16, float32
+from protocol.errors import InvalidArgumentError
+from protocol.ops import OPS
+from protocol.spec import broadcast_shapes, format_shape, merge_shapes
+
+
+def _pair(op: str, first: Any, second: Any) -> Any:
+    """Both as tensors or variables of one dtype, as the op would take them."""
+    return convert_operands(OPS[op], (first, second))
+
+
+def _cast(x: Any, dtype: DType) -> Any:
+    return x if x.dtype is dtype else call("cast", x, dtype=dtype)
+
+
+# --- activations -----------------------------------------------------------------------------------------------------
+
+
+@public("nn.leaky_relu")
+def leaky_relu(features: Any, alpha: float = 0.2, name: str | None = None) -> Tensor:
+    """Rectified linear unit with a slope left of zero: `features` where positive, `alpha * features` elsewhere.
+
+    Args:
+        features: floating-point numbers; integers are cast to float32.
+        alpha: a Python number.
+        name: not used.
+
+    >>> import client as tf
+    >>> tf.nn.leaky_relu([-5.0, 2.0]).numpy().tolist()
+    [-1.0, 2.0]
+    """
+    x: Any = features if isinstance(features, Operand) else convert_to_tensor(features)
+    return _tensor(call("leaky_relu", _cast(x, float32) if x.dtype.is_integer else x, alpha=alpha))
+
+
+def _tensor(found: Any) -> Tensor:
+    """What `call` gives for an op with one result."""
+    assert isinstance(found, Tensor)
+    return found
+
+
+@public("nn.silu", "nn.swish")
+def silu(features: Any, beta: Any = 1.0) -> Tensor:
+    """The sigmoid-weighted linear unit (swish): `features * sigmoid(beta * features)`.
+
+    Args:
+        features: floating-point numbers.
+        beta: a number, or a tensor or variable that gets a gradient too.
+
+    >>> import client as tf
+    >>> round(float(tf.nn.silu(1.0)), 4)
+    0.7311
+    """
+    if isinstance(beta, int | float):
+        return _tensor(call("silu", features, beta=beta))
+    x: Any
+    x, beta = _pair("multiply", features, beta)
+    return _tensor(x * call("sigmoid", beta * x))
+
+
+@public("nn.crelu")
+def crelu(features: Any, axis: int = -1, name: str | None = None) -> Tensor:
+    """Concatenated rectified linear unit: `relu` of `features` and of `-features`, side by side along `axis`.
+
+    >>> import client as tf
+    >>> tf.nn.crelu([-1.0, 2.0]).numpy().tolist()
+    [0.0, 2.0, 1.0, 0.0]
+    """
+    x: Any = features if isinstance(features, Operand) else convert_to_tensor(features)
+    return _tensor(call("relu", call("concat", x, -x, axis=axis)))
+
+
+# --- losses ----------------------------------------------------------------------------------------------------------
+
+
+@public("nn.softmax_cross_entropy_with_logits")
+def softmax_cross_entropy_with_logits(labels: Any, logits: Any, axis: int = -1, name: str | None = None) -> Tensor:
+    """The cross-entropy of class probabilities and logits: `-sum(labels * log_softmax(logits))` over `axis`.
+
+    Args:
+        labels: probabilities, of the shape of `logits` or broadcasting to it; cast to the dtype of `logits`. They get a
+            gradient too: use `tf.stop_gradient` where that is not wanted.
+        logits: unscaled log probabilities.
+        axis: the axis of the classes.
+        name: not used.
+
+    Returns:
+        The shape of `logits` without `axis`.
+
+    Raises:
+        InvalidArgumentError: the shapes don't fit, or the axis is out of range.
+
+    >>> import client as tf
+    >>> loss = tf.nn.softmax_cross_entropy_with_logits([[0.0, 1.0]], [[0.0, 0.0]])
+    >>> round(float(loss[0]), 4)
+    0.6931
+    """
+    (x,) = convert_operands(OPS["softmax"], (logits,))
+    given: Any = labels if isinstance(labels, Operand) else convert_to_tensor(labels, dtype_hint=x.dtype)
+    z = _broadcast(_cast(given, x.dtype), x)
+    loss, _ = call("softmax_cross_entropy", z, x, axis=axis)
+    return _tensor(loss)
+
+
+def _broadcast(labels: Any, logits: Operand) -> Any:
+    """`labels` in the shape of `logits` where they broadcast; otherwise as they are, for the op to judge."""
+    shape, target = labels._spec.shape, logits._spec.shape
+    if shape == target or shape is None or target is None or None in target or not shape:
+        return labels
+    try:
+        fits = broadcast_shapes(shape, target) == target
+    except InvalidArgumentError:
+        return labels
+    return call("broadcast_to", labels, shape=target) if fits else labels
+
+
+@public("nn.sparse_softmax_cross_entropy_with_logits")
+def sparse_softmax_cross_entropy_with_logits(labels: Any, logits: Any, name: str | None = None) -> Tensor:
+    """The cross-entropy of class numbers and logits: `-log_softmax(logits)[labels]` over the last axis.
+
+    Args:
+        labels: int32 or int64, of the shape of `logits` without its last axis.
+        logits: unscaled log probabilities.
+        name: not used.
+
+    Returns:
+        The shape of `labels`.
+
+    Raises:
+        ValueError: the shapes don't fit.
+        InvalidArgumentError: a label is out of range (raised at the next wait; on a GPU its loss is NaN instead).
+
+    >>> import client as tf
+    >>> loss = tf.nn.sparse_softmax_cross_entropy_with_logits([1], [[0.0, 0.0]])
+    >>> round(float(loss[0]), 4)
+    0.6931
+    """
+    loss, _ = call("sparse_softmax_cross_entropy", labels, logits)
+    return _tensor(loss)
+
+
+@public("nn.weighted_cross_entropy_with_logits")
+def weighted_cross_entropy_with_logits(labels: Any, logits: Any, pos_weight: Any, name: str | None = None) -> Tensor:
+    """`tf.nn.sigmoid_cross_entropy_with_logits` with the loss of positives weighted.
+
+    `pos_weight * z * -log(sigmoid(x)) + (1 - z) * -log(1 - sigmoid(x))` for logits x and labels z, without overflow.
+
+    Args:
+        labels: of the shape and dtype of `logits`.
+        logits: floating-point numbers.
+        pos_weight: a number or tensor that broadcasts to the shape of `logits`.
+        name: not used.
+
+    Raises:
+        ValueError: the shapes of `labels` and `logits` differ.
+
+    >>> import client as tf
+    >>> loss = tf.nn.weighted_cross_entropy_with_logits([1.0, 0.0], [0.0, 0.0], pos_weight=2.0)
+    >>> [round(x, 4) for x in loss.numpy().tolist()]
+    [1.3863, 0.6931]
+    """
+    z, x = _pair("sigmoid_cross_entropy", labels, logits)
+    _check_same_shape(z, x, "logits", "labels")
+    weight = 1 + (pos_weight - 1) * z
+    return _tensor((1 - z) * x + weight * call("softplus", -x))
+
+
+def _check_same_shape(a: Operand, b: Operand, b_name: str, a_name: str) -> None:
+    try:
+        merge_shapes(a._spec.shape, b._spec.shape)
+    except InvalidArgumentError:
+        raise ValueError(
+            f"`{b_name}` and `{a_name}` must have the same shape, "
+            f"received ({format_shape(b._spec.shape)} vs {format_shape(a._spec.shape)})."
+        ) from None
+
+
+@public("nn.log_poisson_loss")
+def log_poisson_loss(targets: Any, log_input: Any, compute_full_loss: bool = False, name: str | None = None) -> Tensor:
+    """The negative log-likelihood of counts under a Poisson distribution with log rate `log_input`.
+
+    `exp(c) - z * c` for log rates c and targets z; with `compute_full_loss` plus Stirling's approximation of log(z!),
+    `z * log(z) - z + 0.5 * log(2 * pi * z)`, which is 0 for z in [0, 1].
+
+    Args:
+        targets: of the shape and dtype of `log_input`.
+        log_input: floating-point numbers.
+        compute_full_loss: whether to add the approximation.
+        name: not used.
+
+    Raises:
+        ValueError: the shapes differ.
+
+    >>> import client as tf
+    >>> float(tf.nn.log_poisson_loss(3.0, 0.0))
+    1.0
+    """
+    z, c = _pair("sigmoid_cross_entropy", targets, log_input)
+    _check_same_shape(z, c, "log_input", "targets")
+    loss: Any = call("exp", c) - c * z
+    if compute_full_loss:
+        # Where the approximation is not used its input is 1, so that neither it nor its gradient is NaN.
+        used = z > 1
+        safe: Any = call("select", used, z, call("ones_like", z))
+        stirling = safe * call("log", safe) - safe + 0.5 * call("log", 2 * math.pi * safe)
+        loss = loss + call("select", used, stirling, call("zeros_like", z))
+    return _tensor(loss)
+
+
+@public("nn.compute_average_loss")
+def compute_average_loss(per_example_loss: Any, sample_weight: Any = None, global_batch_size: Any = None) -> Tensor:
+    """The sum of the losses over the batch size: `reduce_sum(per_example_loss * sample_weight) / global_batch_size`.
+
+    Args:
+        per_example_loss: losses; the first axis is the batch.
+        sample_weight: weights that broadcast to them.
+        global_batch_size: a number; the length of the first axis by default.
+
+    >>> import client as tf
+    >>> float(tf.nn.compute_average_loss([2.0, 4.0]))
+    3.0
+    """
+    loss: Any = per_example_loss if isinstance(per_example_loss, Operand) else convert_to_tensor(per_example_loss)
+    if global_batch_size is None:
+        shape = loss._spec.shape
+        known = shape[0] if shape else None
+        global_batch_size = call("shape", loss)[0] if known is None else known
+    if sample_weight is not None:
+        loss = loss * sample_weight
+    size = convert_to_tensor(global_batch_size)
+    return _tensor(call("reduce_sum", loss) / _cast(size, loss.dtype))
+
+
+@public("nn.scale_regularization_loss")
+def scale_regularization_loss(regularization_loss: Any) -> Tensor:
+    """The sum of regularization losses, over the number of replicas, which is 1."""
+    return _tensor(call("reduce_sum", regularization_loss))
+
+
+# --- normalisation ---------------------------------------------------------------------------------------------------
+
+
+@public("nn.moments")
+def moments(
+    x: Any, axes: Any, shift: Any = None, keepdims: bool = False, name: str | None = None
+) -> tuple[Tensor, Tensor]:
+    """Mean and variance over `axes`; the variance is that of the population, divided by n.
+
+    Args:
+        x: numbers.
+        axes: the axes to reduce; None is all.
+        shift: not used.
+        keepdims: whether the reduced axes stay, with length 1.
+        name: not used.
+
+    Returns:
+        (mean, variance), of the dtype of `x`; halves are computed in float32.
+
+    >>> import client as tf
+    >>> mean, variance = tf.nn.moments(tf.constant([1.0, 2.0, 3.0, 6.0]), axes=[0])
+    >>> float(mean), float(variance)
+    (3.0, 3.5)
+    """
+    value: Any = x if isinstance(x, Operand) else convert_to_tensor(x)
+    if value.dtype in OPS["moments"].types:
+        mean, variance = call("moments", value, axes=axes, keepdims=keepdims)
+        return mean, variance
+    centre: Any = call("reduce_mean", value, axis=axes, keepdims=True)
+    away = value - centre
+    return (
+        call("reduce_mean", value, axis=axes, keepdims=keepdims),
+        call("reduce_mean", away * away, axis=axes, keepdims=keepdims),
+    )
+
+
+@public("nn.weighted_moments")
+def weighted_moments(
+    x: Any, axes: Any, frequency_weights: Any, keepdims: bool = False, name: str | None = None
+) -> tuple[Tensor, Tensor]:
+    """Mean and variance over `axes`, where an element counts as often as its weight says.
+
+    Args:
+        x: floating-point numbers.
+        axes: the axes to reduce.
+        frequency_weights: weights that broadcast with `x`.
+        keepdims: whether the reduced axes stay, with length 1.
+        name: not used.
+
+    >>> import client as tf
+    >>> mean, variance = tf.nn.weighted_moments(tf.constant([1.0, 5.0]), [0], [3.0, 1.0])
+    >>> float(mean), float(variance)
+    (2.0, 3.0)
+    """
+    value: Any = x if isinstance(x, Operand) else convert_to_tensor(x)
+    dtype = value.dtype
+    value = _cast(value, float32) if dtype in (float16, bfloat16) else value
+    given: Any = frequency_weights if isinstance(frequency_weights, Operand) else convert_to_tensor(frequency_weights)
+    weights: Any = _cast(given, value.dtype)
+
+    def total(v: Any, keep: bool = True) -> Any:
+        return call("reduce_sum", v, axis=axes, keepdims=keep)
+
+    weighted = weights * value
+    # The weights may be of fewer dims than x: what they sum to is counted over the broadcast shape.
+    count = total(weights + call("zeros_like", value))
+    mean = total(weighted) / count
+    away = value - mean
+    variance = total(weights * (away * away)) / count
+    if not keepdims:
+        mean, variance = (call("reduce_sum", v, axis=axes, keepdims=False) for v in (mean, variance))
+    return _cast(mean, dtype), _cast(variance, dtype)
+
+
+@public("nn.sufficient_statistics")
+def sufficient_statistics(
+    x: Any, axes: Any, shift: Any = None, keepdims: bool = False, name: str | None = None
+) -> tuple[Tensor, Any, Any, Any]:
+    """What mean and variance are made of, for `normalize_moments`: (count, sum of x - shift, sum of squares, shift).
+
+    Args:
+        x: numbers.
+        axes: the axes to reduce.
+        shift: near the mean, for accuracy; None is 0.
+        keepdims: whether the reduced axes stay, with length 1.
+        name: not used.
+    """
+    value: Any = x if isinstance(x, Operand) else convert_to_tensor(x)
+    count = call("reduce_max", call("reduce_sum", call("ones_like", value), axis=axes))
+    away = value if shift is None else value - shift
+    return (
+        count,
+        call("reduce_sum", away, axis=axes, keepdims=keepdims),
+        call("reduce_sum", away * away, axis=axes, keepdims=keepdims),
+        None if shift is None else convert_to_tensor(shift, dtype=value.dtype),
+    )
+
+
+@public("nn.normalize_moments")
+def normalize_moments(
+    counts: Any, mean_ss: Any, variance_ss: Any, shift: Any, name: str | None = None
+) -> tuple[Tensor, Tensor]:
+    """Mean and variance from `tf.nn.sufficient_statistics`.
+
+    >>> import client as tf
+    >>> mean, variance = tf.nn.normalize_moments(4.0, 12.0, 50.0, None)
+    >>> float(mean), float(variance)
+    (3.0, 3.5)
+    """
+    total: Any
+    total, squares = _pair("multiply", mean_ss, variance_ss)
+    share: Any = 1 / convert_to_tensor(counts, dtype_hint=total.dtype)  # type: ignore[operator]
+    away = total * share
+    return away if shift is None else away + shift, squares * share - away * away
+
+
+@public("nn.batch_normalization")
+def batch_normalization(
+    x: Any, mean: Any, variance: Any, offset: Any, scale: Any, variance_epsilon: Any, name: str | None = None
+) -> Tensor:
+    """`scale * (x - mean) / sqrt(variance + variance_epsilon) + offset`.
+
+    Args:
+        x: floating-point numbers.
+        mean: broadcasts with `x`, like the next three.
+        variance: see `mean`.
+        offset: None leaves it out.
+        scale: None leaves it out.
+        variance_epsilon: a small number that keeps the division away from 0.
+        name: not used.
+
+    >>> import client as tf
+    >>> y = tf.nn.batch_normalization(tf.constant([1.0, 3.0]), 1.0, 4.0, 10.0, 2.0, 0.0)
+    >>> y.numpy().tolist()
+    [10.0, 12.0]
+    """
+    value: Any = x if isinstance(x, Operand) else convert_to_tensor(x)
+    spread: Any = variance if isinstance(variance, Operand) else convert_to_tensor(variance, dtype_hint=value.dtype)
+    factor: Any = call("rsqrt", spread + variance_epsilon)
+    if scale is not None:
+        factor = factor * scale
+    shift = -(mean * factor) if offset is None else offset - mean * factor
+    return _tensor(value * _cast(factor, value.dtype) + _cast(shift, value.dtype))
+
+
+@public("nn.lrn", "nn.local_response_normalization")
+def local_response_normalization(
+    input: Any, depth_radius: int = 5, bias: float = 1, alpha: float = 1, beta: float = 0.5, name: str | None = None
+) -> Tensor:
+    """Each channel divided by a power of its neighbours' squares: `input / (bias + alpha * s) ** beta`.
+
+    Here s is the sum of squares over the channels at most `depth_radius` away.
+
+    Args:
+        input: [batch, height, width, channels], floating-point.
+        depth_radius: how far the neighbours reach on either side.
+        bias: keeps the division away from 0.
+        alpha: a factor.
+        beta: an exponent.
+        name: not used.
+
+    Raises:
+        InvalidArgumentError: the input is not 4-dimensional, or its number of channels is not known.
+
+    >>> import client as tf
+    >>> tf.nn.lrn(tf.ones([1, 1, 1, 3]), depth_radius=1, beta=1.0).numpy().ravel().round(2).tolist()
+    [0.33, 0.25, 0.33]
+    """
+    x: Any = input if isinstance(input, Operand) else convert_to_tensor(input)
+    shape = x._spec.shape
+    if shape is None or len(shape) != 4 or shape[-1] is None:
+        raise InvalidArgumentError(f"in must be 4-dimensional, with a known number of channels, not {x._spec}")
+    channel = np.arange(shape[-1])
+    near = abs(channel[:, None] - channel) <= depth_radius
+    squares: Any = call("tensordot", x * x, convert_to_tensor(near.astype(x.dtype.numpy)), axes=1)
+    return _tensor(x / (bias + alpha * squares) ** beta)
+
+
+# --- others ----------------------------------------------------------------------------------------------------------
+
+
+@public("nn.embedding_lookup")
+def embedding_lookup(params: Any, ids: Any, max_norm: float | None = None, name: str | None = None) -> Tensor:
+    """The rows `ids` of `params`: `params[ids]`.
+
+    Args:
+        params: [rows, ...], or a list with one such tensor.
+        ids: int32 or int64.
+        max_norm: where given, rows with a larger L2 norm are scaled down to it.
+        name: not used.
+
+    Returns:
+        The shape of `ids`, then that of a row.
+
+    Raises:
+        ValueError: several tensors in `params`.
+        InvalidArgumentError: an id is out of range (at the next wait).
+
+    >>> import client as tf
+    >>> tf.nn.embedding_lookup(tf.constant([[1.0, 2.0], [3.0, 4.0]]), [1, 0]).numpy().tolist()
+    [[3.0, 4.0], [1.0, 2.0]]
+    """
+    if isinstance(params, Sequence) and params and isinstance(params[0], Operand):
+        if len(params) > 1:
+            raise ValueError("`params` must be one tensor: partitioned embeddings are not supported")
+        params = params[0]
+    rows: Any = call("gather", params, ids, axis=0)
+    if max_norm is None:
+        return _tensor(rows)
+    table, picked = params._spec.rank if isinstance(params, Operand) else np.ndim(params), rows._spec.rank
+    if table is None or picked is None:
+        raise ValueError("`max_norm` needs `params` and `ids` of known rank")
+    axes = tuple(range(picked - table + 1, picked))
+    norm: Any = call("sqrt", call("reduce_sum", rows * rows, axis=axes, keepdims=True))
+    return _tensor(rows * max_norm / call("maximum", norm, max_norm))
