@@ -238,7 +238,7 @@ def clip_by_norm(t: Any, clip_norm: Any, axes: Any = None, name: str | None = No
 
     Args:
         t: a tensor of floats.
-        clip_norm: the largest norm, positive; a scalar, or of a shape that broadcasts to t's.
+        clip_norm: the largest norm, over 0; a scalar, or of a shape that broadcasts to t's.
         axes: the axes over which a norm is computed; None: all, one norm for the whole tensor.
         name: ignored.
 
@@ -254,15 +254,16 @@ def clip_by_norm(t: Any, clip_norm: Any, axes: Any = None, name: str | None = No
     # The gradient of sqrt is infinite at 0: an all-zero tensor goes another way.
     positive = call("greater", squares, 0)
     norm = call("select", positive, call("sqrt", call("select", positive, squares, 1)), squares)
-    scaled = _of_shape(t, call("multiply", t, clip_norm))
-    return call("divide", scaled, call("maximum", norm, clip_norm))  # type: ignore[no-any-return]
+    largest = call("maximum", _operand(clip_norm, t.dtype), 0)
+    scaled = _of_shape(t, call("multiply", t, largest))
+    return call("divide", scaled, call("maximum", norm, largest))  # type: ignore[no-any-return]
 
 
-def _tensors(t_list: Any) -> list[Operand]:
-    """What is in `t_list` beside None. Raises TypeError unless it is a list or another sequence."""
+def _tensors(t_list: Any) -> list[Operand | None]:
+    """The tensors of a list in which some may be None. Raises TypeError unless it is a sequence."""
     if not isinstance(t_list, Sequence) or isinstance(t_list, str):
         raise TypeError(f"`t_list` should be a sequence of tensors. Received {type(t_list)}.")
-    return [_operand(t) for t in t_list if t is not None]
+    return [None if t is None else _operand(t) for t in t_list]
 
 
 @public("linalg.global_norm")
@@ -283,7 +284,7 @@ def global_norm(t_list: Any, name: str | None = None) -> Tensor:
     >>> tf.linalg.global_norm([tf.constant([3.0, 0.0]), None, tf.constant([[4.0]])])
     <tf.Tensor: shape=(), dtype=float32, numpy=5.0>
     """
-    tensors = _tensors(t_list)
+    tensors = [t for t in _tensors(t_list) if t is not None]
     return call("global_norm", *tensors) if tensors else convert_to_tensor(0.0)
 
 
@@ -314,17 +315,13 @@ def clip_by_global_norm(
     >>> clipped[1]
     <tf.Tensor: shape=(1,), dtype=float32, numpy=array([0.8], dtype=float32)>
     """
-    _tensors(t_list)
-    norm = global_norm(t_list) if use_norm is None else convert_to_tensor(use_norm)
+    tensors = _tensors(t_list)
+    norm = global_norm(tensors) if use_norm is None else convert_to_tensor(use_norm)
     # A norm of 0 gives 1 / 0 = inf and so the factor 1; norm - norm is 0, or NaN where the norm is not finite.
     largest = _operand(clip_norm, norm.dtype)
     factor = call("multiply", largest, call("minimum", call("reciprocal", norm), call("reciprocal", largest)))
     scale = call("add", factor, call("subtract", norm, norm))
-    return [None if t is None else _scaled(_operand(t), scale) for t in t_list], norm
-
-
-def _scaled(t: Operand, scale: Tensor) -> Tensor:
-    return call("multiply", t, cast(scale, t.dtype))  # type: ignore[no-any-return]
+    return [None if t is None else call("multiply", t, cast(scale, t.dtype)) for t in tensors], norm
 
 
 @public("add_n", "math.add_n")
