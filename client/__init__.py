@@ -14,6 +14,7 @@ from client.devices import device
 from client.reading import fetch
 from client.shape import TensorShape
 from client.tensor import Tensor
+from client.variable import Variable
 from protocol import __version__
 from protocol import dtypes as _dtypes
 from protocol import errors

@@ -23,6 +23,7 @@ class _Scopes(threading.local):
 
 
 _scopes = _Scopes()
+scopes_used = False  # whether any thread ever entered a scope: dispatch looks here first
 
 
 class device:
@@ -44,6 +45,8 @@ class device:
     def __enter__(self) -> device:
         if self._name is not None:
             check(self._name)
+        global scopes_used
+        scopes_used = True
         _scopes.stack = (*_scopes.stack, self._name)
         return self
 
@@ -64,11 +67,6 @@ def innermost() -> str | None:
     """The device of the innermost scope, None outside of all."""
     stack = _scopes.stack
     return stack[-1] if stack else None
-
-
-def matters(session: Session) -> bool:
-    """Whether results can be on more than one device."""
-    return len(session.devices) > 1
 
 
 def default(session: Session) -> str:

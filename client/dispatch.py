@@ -13,7 +13,7 @@ import numpy as np
 
 from client import context, devices
 from client.convert import constant_value_tensor, convert_operands, materialize, static_value
-from client.folding import FOLDS
+from client.folding import fold
 from client.shape import TensorShape
 from client.tensor import Operand, Tensor
 from protocol.attrs import Attr, Unknown
@@ -53,19 +53,16 @@ _PLAIN: Final = frozenset((int, bool, str, type(None)))
 
 def execute(op: Op, inputs: Sequence[Operand], attrs: Mapping[str, Any] = _NO_ATTRS) -> Any:
     """Infer, issue, and give the proxies. `inputs` are tensors or variables, `attrs` of exactly the annotated types."""
+    specs = tuple([t._spec for t in inputs])
     known = attrs
     if attrs:
         for value in attrs.values():
             if isinstance(value, Tensor):
                 known = {k: Unknown(v._spec) if isinstance(v, Tensor) else v for k, v in attrs.items()}
                 break
-    specs = tuple([t._spec for t in inputs])
-    inferred = op.infer(specs, known)
-    fold = FOLDS.get(op.name)
-    if fold is not None:
-        folded = fold(inputs, known, inferred)
-        if folded is not None:
-            return constant_value_tensor(folded)
+        inferred = op.infer(specs, known)
+    else:
+        inferred = op.memo.get(specs) or op.infer(specs, attrs)
     session = None
     operands = []
     for t in inputs:
@@ -74,28 +71,34 @@ def execute(op: Op, inputs: Sequence[Operand], attrs: Mapping[str, Any] = _NO_AT
             if session is not None:
                 raise ValueError("the operands belong to different sessions: one of them is from before connect()")
             session = t._session
-    if session is None:
+    if session is None:  # no operand is on the server: perhaps the result need not be either
+        folded = fold(op.name, inputs, known, inferred)
+        if folded is not None:
+            return constant_value_tensor(folded)
         session = context.session()
     if session.lost is not None:
         session.check()
-    place = devices.placement(session, inputs) if devices.matters(session) else None
-    number = session.bind(op)
+    number = session.bound.get(op.name)
+    if number is None:
+        number = session.bind(op)
+    if attrs and known is not attrs:
+        attrs = {k: _reference(v) if isinstance(v, Tensor) else v for k, v in attrs.items()}
+    place = devices.placement(session, inputs) if session.several_devices else None
+    single = type(inferred) is Spec
+    out: Any = next(session.ids) if single else [next(session.ids) for _ in inferred]
+    scope = devices.innermost() if devices.scopes_used else None
     item: tuple[Any, ...]
-    if type(inferred) is Spec:
-        out = next(session.ids)
-        item = (RUN, number, out, operands)
-        result: Any = Tensor(session, inferred, out, None, place)
-    else:
-        outs = [next(session.ids) for _ in inferred]
-        item = (RUN, number, outs, operands)
-        result = tuple([Tensor(session, spec, out, None, place) for spec, out in zip(inferred, outs, strict=True)])  # type: ignore[arg-type]
-    if attrs:
-        if known is not attrs:
-            attrs = {k: _reference(v) if isinstance(v, Tensor) else v for k, v in attrs.items()}
-        item = (*item, attrs)
-    scope = devices.innermost()
     if scope is not None:
-        item = (*item, None, scope) if len(item) == 4 else (*item, scope)
+        item = (RUN, number, out, operands, attrs or None, scope)
+    elif attrs:
+        item = (RUN, number, out, operands, attrs)
+    else:
+        item = (RUN, number, out, operands)
+    # The proxies come first: were this thread interrupted between the two, the server would keep a result that nobody releases.
+    if single:
+        result: Any = Tensor(session, inferred, out, None, place)  # type: ignore[arg-type]
+    else:
+        result = tuple([Tensor(session, spec, i, None, place) for spec, i in zip(inferred, out, strict=True)])  # type: ignore[arg-type]
     session.issue(item)
     return result
 

@@ -1,6 +1,6 @@
 """Arithmetic the client does itself, on small integers it knows, so that shape computations wait for nothing.
 
-Owns: `FOLDS`: op name -> a function of (inputs, attrs, inferred spec) that gives the value, or None where it cannot be known here. `tf.shape(x)[0] * 2`,
+Owns: `fold` and its table of NumPy counterparts. `tf.shape(x)[0] * 2`,
 `tf.stack([n, -1])` and casts of these keep their value and need no op on the server. Does not know sessions.
 """
 
@@ -16,33 +16,21 @@ from protocol.spec import Spec
 
 _LARGEST: Final = 64
 
-Fold = Callable[[Sequence[Operand], Mapping[str, Any], Any], "np.ndarray[Any, Any] | None"]
 
-
-def _known(inputs: Sequence[Operand]) -> list[np.ndarray[Any, Any]] | None:
-    """The inputs' values, if all are small integers or bools known here."""
-    values = []
-    for tensor in inputs:
-        value = getattr(tensor, "_value", None)
-        if value is None or value.size > _LARGEST or type(tensor._operand) is int or value.dtype.kind not in "iub":
-            return None
-        values.append(value)
-    return values
-
-
-def _fold(compute: Callable[..., Any]) -> Fold:
-    def fold(inputs: Sequence[Operand], attrs: Mapping[str, Any], inferred: Any) -> np.ndarray[Any, Any] | None:
-        values = _known(inputs)
-        if values is None or type(inferred) is not Spec or inferred.dtype.kind not in "iub":
-            return None
-        try:
-            with np.errstate(all="ignore"):
-                result = np.asarray(compute(*values, **attrs)).astype(inferred.dtype.numpy)
-        except (ValueError, TypeError, IndexError, ZeroDivisionError):
-            return None  # the server says what is wrong
-        return result if result.shape == inferred.shape and result.size <= _LARGEST else None
-
-    return fold
+def fold(op: str, inputs: Sequence[Operand], attrs: Mapping[str, Any], inferred: Any) -> np.ndarray[Any, Any] | None:
+    """The result of an op whose inputs are small integers known here; None where it is the server's to compute."""
+    compute = _FOLDS.get(op)
+    if compute is None or type(inferred) is not Spec or inferred.dtype.kind not in "iub":
+        return None
+    values = [getattr(t, "_value", None) for t in inputs]
+    if not values or any(v is None or v.size > _LARGEST or v.dtype.kind not in "iub" for v in values):
+        return None
+    try:
+        with np.errstate(all="ignore"):
+            result = np.asarray(compute(*values, **attrs)).astype(inferred.dtype.numpy)
+    except (ValueError, TypeError, IndexError, ZeroDivisionError):
+        return None  # the server says what is wrong
+    return result if result.shape == inferred.shape and result.size <= _LARGEST else None
 
 
 def _cast(x: np.ndarray[Any, Any], *, dtype: Any, **_: Any) -> np.ndarray[Any, Any]:
@@ -58,19 +46,19 @@ def _divide(compute: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-FOLDS: Final[dict[str, Fold]] = {
-    "add": _fold(np.add),
-    "subtract": _fold(np.subtract),
-    "multiply": _fold(np.multiply),
-    "floordiv": _fold(_divide(np.floor_divide)),
-    "floormod": _fold(_divide(np.mod)),
-    "maximum": _fold(np.maximum),
-    "minimum": _fold(np.minimum),
-    "negative": _fold(np.negative),
-    "cast": _fold(_cast),
-    "stack": _fold(lambda *xs, axis=0: np.stack(xs, axis)),
-    "concat": _fold(lambda *xs, axis: np.concatenate(xs, axis)),
-    "reshape": _fold(lambda x, *, shape: x.reshape(shape)),
-    "reduce_prod": _fold(lambda x, *, axis=None, keepdims=False: np.prod(x, axis=axis, keepdims=keepdims)),
-    "reduce_sum": _fold(lambda x, *, axis=None, keepdims=False: np.sum(x, axis=axis, keepdims=keepdims)),
+_FOLDS: Final[dict[str, Callable[..., Any]]] = {
+    "add": np.add,
+    "subtract": np.subtract,
+    "multiply": np.multiply,
+    "floordiv": _divide(np.floor_divide),
+    "floormod": _divide(np.mod),
+    "maximum": np.maximum,
+    "minimum": np.minimum,
+    "negative": np.negative,
+    "cast": _cast,
+    "stack": lambda *xs, axis=0: np.stack(xs, axis),
+    "concat": lambda *xs, axis: np.concatenate(xs, axis),
+    "reshape": lambda x, *, shape: x.reshape(shape),
+    "reduce_prod": lambda x, *, axis=None, keepdims=False: np.prod(x, axis=axis, keepdims=keepdims),
+    "reduce_sum": lambda x, *, axis=None, keepdims=False: np.sum(x, axis=axis, keepdims=keepdims),
 }

@@ -34,6 +34,7 @@ from protocol.wire import Item, Kind
 FLUSH_ITEMS: Final = 64
 FLUSH_BYTES: Final = 64 * 1024
 _BYTES_IN_TRANSIT: Final = 512 * 2**20
+_REMEMBERED_FAILURES: Final = 256
 _POLL: Final = 0.5
 """Seconds between looks at Ctrl-C where the platform does not interrupt a lock."""
 
@@ -91,6 +92,7 @@ class Session:
         self.endpoint = endpoint
         self.id = identifier
         self.devices: tuple[str, ...] = ("CPU:0",)
+        self.several_devices = False
         self.synchronous = bool(os.environ.get("TELEGRAD_SYNC", "") not in ("", "0"))
         self.ids = itertools.count(1)
         self.releases: list[int] = []
@@ -110,11 +112,12 @@ class Session:
         self._credit = threading.Event()
         self._stream = Stream()
         self._sites = Sites()
-        self._bound: dict[str, int] = {}
+        self.bound: dict[str, int] = {}
         self._bind_lock = threading.Lock()
         self._reads: dict[int, Read] = {}
         self._numbers = itertools.count(1)
         self._failures: list[Failure] = []
+        self._told: dict[int, Exception] = {}  # the last failures, told or not: a value they poisoned raises the same error
         self._connection: Any = None
         self._transit = 0
         self._transit_changed = threading.Condition()
@@ -143,14 +146,14 @@ class Session:
 
     def bind(self, op: Op) -> int:
         """The number that stands for an op on this session's wire."""
-        number = self._bound.get(op.name)
+        number = self.bound.get(op.name)
         if number is None:
             with self._bind_lock:
-                number = self._bound.get(op.name)
+                number = self.bound.get(op.name)
                 if number is None:
-                    number = len(self._bound)
+                    number = len(self.bound)
                     self._pending.append(((wire.BIND, number, op.name), None))
-                    self._bound[op.name] = number  # only now: the binding stands before any use
+                    self.bound[op.name] = number  # only now: the binding stands before any use
         return number
 
     def check(self) -> None:
@@ -360,7 +363,7 @@ class Session:
             return
         if kind == Item.READ_FAILED:
             _, _, code, message, op, read.item = item
-            read.error = self._known_failure(read.item) or self._located(code, message, op, read.item)
+            read.error = self._told.get(read.item) or self._located(code, message, op, read.item)
         elif kind == Item.PAYLOAD:
             read.value = item[2:]
         else:
@@ -373,11 +376,11 @@ class Session:
         where = "" if site is None else f"\n  issued at {sites.describe(site)}"
         return error_from(code, message + where, op)
 
-    def _known_failure(self, item: int) -> Exception | None:
-        return next((f.error for f in self._failures if f.item == item), None)
-
     def _note_failure(self, item: int, code: int, message: str, op: str) -> None:
         error = self._located(code, message, op, item)
+        self._told[item] = error
+        while len(self._told) > _REMEMBERED_FAILURES:
+            del self._told[next(iter(self._told))]
         with self._state_lock:
             self._failures.append(Failure(item, error))
         print(f"telegrad: {op} failed: {error}".replace("\n  ", ", "), file=sys.stderr)
@@ -394,6 +397,7 @@ class Session:
         """Use `connection` from here on, and send again what the server has not taken. Raises ProtocolError."""
         items, size = welcome["credit"]
         self.devices = tuple(welcome["devices"])
+        self.several_devices = len(self.devices) > 1
         with self._send_lock:
             with self._state_lock:
                 self._stream.sent_credit = Credit(items, size)

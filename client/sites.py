@@ -9,22 +9,24 @@ import linecache
 import sys
 from collections import deque
 from collections.abc import Sequence
-from types import CodeType
+from types import CodeType, FrameType
 from typing import TypeAlias
 
 Site: TypeAlias = tuple[CodeType, int]
 
-_OURS = ("client", "protocol")
+_ours: set[int] = set()
 
 
 def here() -> Site | None:
     """The nearest caller outside this library: its code, and the instruction it is at."""
-    frame = sys._getframe(2)
+    frame: FrameType | None = sys._getframe(3)
     while frame is not None:
-        name = frame.f_globals.get("__name__", "")
-        if not name.startswith("client.") and name != "client":
-            return frame.f_code, frame.f_lasti
-        frame = frame.f_back  # type: ignore[assignment]
+        names = frame.f_globals
+        if id(names) not in _ours:
+            if names.get("__name__", "").partition(".")[0] != "client":
+                return frame.f_code, frame.f_lasti
+            _ours.add(id(names))  # a module of ours is never unloaded, so the number stays its own
+        frame = frame.f_back
     return None
 
 

@@ -5,7 +5,7 @@ Owns: `Device` (NumPy on `CPU:0`, CuPy on each `GPU:n`) and `open_devices`. Does
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -19,9 +19,8 @@ class Device:
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def scope(self) -> AbstractContextManager[Any]:
-        """Enter before running kernels of this device."""
-        return nullcontext()
+    scope: AbstractContextManager[Any] | None = None
+    """To be entered before running kernels of this device; None where there is nothing to enter."""
 
     def take(self, array: Any) -> Any:
         """`array` (of any device) as an array of this one."""
@@ -54,16 +53,14 @@ class GpuDevice(Device):
         self._device = cupy.cuda.Device(index)
         with self._device:
             self._stream = cupy.cuda.Stream(non_blocking=True)
-
-    def scope(self) -> AbstractContextManager[Any]:
-        return _Both(self._device, self._stream)
+        self.scope = _Both(self._device, self._stream)
 
     def take(self, array: Any) -> Any:
-        with self.scope():
+        with self.scope:
             return self.xp.asarray(array)
 
     def host(self, array: Any) -> np.ndarray[Any, Any]:
-        with self.scope():
+        with self.scope:
             return np.ascontiguousarray(self.xp.asnumpy(array)).reshape(array.shape)
 
     def synchronize(self) -> None:

@@ -28,8 +28,29 @@ from server.payloads import Payloads, Upload
 from server.values import Poison, Store, Value, Variable
 
 _MAX_OPS: Final = 4096
+_MAX_PLANS: Final = 1024
 _KEEP_VIEW_UP_TO: Final = 1024
 _CANCELLABLE: Final = frozenset((Item.RUN, Item.READ))
+
+
+class _Bound:
+    """An op that a session uses: its kernel, and what inference said for the operands seen so far."""
+
+    __slots__ = ("kernel", "op", "plans")
+
+    def __init__(self, op: Op, kernel: Callable[..., Any]) -> None:
+        self.op = op
+        self.kernel = kernel
+        self.plans: dict[Any, tuple[tuple[Spec, ...], int]] = {}
+
+    def plan(self, key: Any, specs: tuple[Spec, ...], attrs: Mapping[str, Any]) -> tuple[tuple[Spec, ...], int]:
+        """The results' specs and their bytes, as far as they are known before the kernel runs."""
+        inferred = self.op.infer(specs, attrs)
+        results = (inferred,) if isinstance(inferred, Spec) else inferred
+        if len(self.plans) >= _MAX_PLANS:
+            self.plans.clear()
+        found = self.plans[key] = (results, sum(spec.nbytes for spec in results if spec.is_static))
+        return found
 
 
 class Executor:
@@ -49,7 +70,8 @@ class Executor:
         self.cancel_through = 0
         self.ops = 0
         self.failed_item = 0  # the last failure whose error the user has not seen
-        self._ops: dict[int, tuple[Op, Callable[..., Any]]] = {}
+        self._single = len(devices) == 1
+        self._ops: dict[int, _Bound] = {}
         self._handlers: dict[int, Callable[[tuple[Any, ...], int], None]] = {
             Item.RUN: self._run, Item.BIND: self._bind, Item.RELEASE: self._release, Item.READ: self._read,
             Item.CONST: self._const, Item.UPLOAD: self._upload, Item.CLEAR: self._clear, Item.VARIABLE: self._variable,
@@ -96,7 +118,7 @@ class Executor:
             kernel = KERNELS[name]
         except (NotFoundError, KeyError):
             found, kernel = _missing(name), _no_kernel
-        self._ops[index] = (found, kernel)
+        self._ops[index] = _Bound(found, kernel)
 
     def _run(self, item: tuple[Any, ...], number: int) -> None:
         count = len(item)
@@ -105,17 +127,29 @@ class Executor:
         bound = self._ops.get(item[1])
         if bound is None:
             raise ProtocolError(f"op number {item[1]!r} was never bound")
-        op, kernel = bound
+        op = bound.op
+        entries = self.store.entries
+        values = []
+        poison: Poison | None = None
         try:
-            values = [self._operand(i) for i in ins]
-            poison = next((v for v in values if type(v) is Poison), None)
-            if poison is None and op.effect and self.failed_item:
+            for operand in ins:
+                value = entries.get(operand) if type(operand) is int else None
+                if type(value) is not Value:  # the rare ones: literals, variables, uploads, poison, unknown ids
+                    value = self._operand(operand)
+                    if type(value) is Poison and not (not values and op.groups[0] == "overwritten"):
+                        poison = poison or value
+                values.append(value)
+            if op.effect and self.failed_item:
                 poison = _SKIPPED
             if poison is not None:
                 self._poisoned(op, outs, poison, number)
                 return
+            if op.effect and op.groups[0] == "overwritten":
+                # The old value is not read: it may be poisoned, and of another shape than the new one.
+                old = values[0].spec if type(values[0]) is Value else values[1].spec
+                values[0] = Value(_NOTHING, Spec(old.dtype, values[1].spec.shape), None)
             self.ops += 1
-            results = self._compute(op, kernel, values, attrs, item[5] if count > 5 else None)
+            results = self._compute(bound, values, attrs, item[5] if count > 5 else None)
         except ProtocolError:
             raise
         except Exception as error:  # whatever a kernel raises is this op's failure, not the server's
@@ -126,12 +160,12 @@ class Executor:
         if type(outs) is int:
             if outs:
                 self.store.put(outs, results[0])
-        else:
-            if len(outs) != len(results):
-                raise ProtocolError(f"{op.name} has {len(results)} results, {len(outs)} ids were given")
-            for tensor, value in zip(outs, results, strict=True):
-                if tensor:
-                    self.store.put(tensor, value)
+            return
+        if len(outs) != len(results):
+            raise ProtocolError(f"{op.name} has {len(results)} results, {len(outs)} ids were given")
+        for tensor, value in zip(outs, results, strict=True):
+            if tensor:
+                self.store.put(tensor, value)
 
     def _operand(self, operand: Any) -> Value | Poison:
         if type(operand) is int:
@@ -146,27 +180,34 @@ class Executor:
             return Value(operand, Spec(BY_NUMPY[operand.dtype], operand.shape), None)
         raise ProtocolError(f"{operand!r:.100} is no operand")
 
-    def _compute(
-        self, op: Op, kernel: Callable[..., Any], values: list[Value], attrs: Mapping[str, Any], device_name: Any
-    ) -> list[Value]:
+    def _compute(self, bound: _Bound, values: list[Value], attrs: Mapping[str, Any], device_name: Any) -> list[Value]:
+        op = bound.op
+        key: Any = tuple([v.spec for v in values])
         if attrs:
-            attrs = {k: self._attr(v) for k, v in attrs.items()}
-        inferred = op.infer(tuple([v.spec for v in values]), attrs)
-        specs = (inferred,) if isinstance(inferred, Spec) else inferred
-        size = 0
-        for spec in specs:
-            if spec.is_static:
-                size += spec.nbytes
-        self.store.charge(size)
-        device = self._place(values, device_name)
+            attrs = {k: self._attr(v) if type(v) is Ref else v for k, v in attrs.items()}
+            key = (key, tuple(attrs.items()))
+        try:
+            plan = bound.plans.get(key)
+        except TypeError:
+            raise TypeError(f"{op.name}: malformed attributes {dict(attrs)!r:.200}") from None
+        if plan is None:
+            plan = bound.plan(key, tuple([v.spec for v in values]), attrs)
+        specs, size = plan
+        store = self.store
+        if store.used + size > store.limit:
+            store.charge(size)
+        device = self.default if self._single and device_name is None else self._place(values, device_name)
         arrays = [v.array if v.device is device else device.take(v.array) for v in values]
         try:
-            with device.scope():
-                found = kernel(device.xp, *arrays, **attrs)
+            if device.scope is None:
+                found = bound.kernel(device.xp, *arrays, **attrs)
+            else:
+                with device.scope:
+                    found = bound.kernel(device.xp, *arrays, **attrs)
         except Exception as error:
             raise self._explain(device, error, size) from error
         if type(found) is not tuple:
-            found = (found,)
+            return [self._checked(op, device, found, specs[0])]
         if len(found) != len(specs):
             raise InternalError(f"the kernel of {op.name} gave {len(found)} results, {len(specs)} were inferred")
         return [self._checked(op, device, array, spec) for array, spec in zip(found, specs, strict=True)]
@@ -197,14 +238,11 @@ class Executor:
                 raise InternalError(f"the kernel of {op.name} gave the shape {shape}, inferred was {spec}")
             spec = Spec(spec.dtype, shape)
             self.store.charge(array.nbytes)
-        base = array.base
-        if base is not None and getattr(base, "nbytes", 0) > 2 * array.nbytes + _KEEP_VIEW_UP_TO:
+        if array.base is not None and getattr(array.base, "nbytes", 0) > 2 * array.nbytes + _KEEP_VIEW_UP_TO:
             array = array.copy()  # a small view would keep the whole of what it looks into alive, uncharged
         return Value(array, spec, device)
 
-    def _attr(self, value: Any) -> Any:
-        if type(value) is not Ref:
-            return value
+    def _attr(self, value: Ref) -> Any:
         found = self._operand(value.id)
         if type(found) is Poison:
             raise _Poisoned(found)
@@ -230,7 +268,7 @@ class Executor:
 
     def _apply(self, op: Op, ins: tuple[Any, ...], results: list[Value]) -> None:
         """Store an effect's results, in order, in the variables among its inputs."""
-        targets = [self.store.get(i) for i, group in zip(ins, op.input_groups(len(ins)), strict=True) if group == "variable"]
+        targets = [self.store.get(i) for i, group in zip(ins, op.input_groups(len(ins)), strict=True) if group in ("variable", "overwritten")]
         for target, value in zip(targets, results, strict=False):
             if type(target) is not Variable:
                 raise ProtocolError(f"{op.name} changes a variable, and {target!r:.50} is none")
@@ -391,6 +429,7 @@ class _Poisoned(Exception):
 
 
 _NO_ATTRS: Final[Mapping[str, Any]] = {}
+_NOTHING: Final = np.empty(0)
 _SKIPPED: Final = Poison(errors.AbortedError.error_code, "skipped: an earlier op failed", None, 0)
 _CANCELLED: Final = Poison(errors.CancelledError.error_code, "cancelled before it ran", None, 0)
 

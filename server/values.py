@@ -17,12 +17,13 @@ MAX_TENSORS: Final = 2**22
 class Value:
     """An immutable array on a device. Several ids and variables may share one. A literal operand's device is None: it goes where it is used."""
 
-    __slots__ = ("array", "device", "spec")
+    __slots__ = ("array", "device", "nbytes", "spec")
 
     def __init__(self, array: Any, spec: Spec, device: Device | None) -> None:
         self.array = array
         self.spec = spec
         self.device = device
+        self.nbytes: int = array.nbytes
 
 
 class Variable:
@@ -33,11 +34,18 @@ class Variable:
     def __init__(self, value: Value | Poison) -> None:
         self.value = value
 
+    @property
+    def nbytes(self) -> int:
+        """The bytes of the value it has now."""
+        return self.value.nbytes
+
 
 class Poison:
     """Stands for a value that could not be computed: what failed, and the number of the item at fault."""
 
     __slots__ = ("code", "item", "message", "op")
+
+    nbytes = 0
 
     def __init__(self, code: int, message: str, op: str | None, item: int) -> None:
         self.code = code
@@ -53,14 +61,17 @@ class Store:
         self.limit = limit
         self.used = 0
         self.peak = 0
-        self._entries: dict[int, Any] = {}
+        self.entries: dict[int, Any] = {}
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self.entries)
 
     def get(self, tensor: int) -> Any:
         """The entry: a Value, Variable, Poison or a pending upload. Raises NotFoundError."""
-        found = self._entries.get(tensor)
+        try:
+            found = self.entries.get(tensor)
+        except TypeError:
+            found = None
         if found is None:
             raise NotFoundError(f"there is no tensor {tensor!r} in this session")
         return found
@@ -74,22 +85,23 @@ class Store:
 
     def put(self, tensor: int, entry: Any) -> None:
         """Bind a new id. Raises ProtocolError when it is taken or no id, or when there are too many."""
-        if type(tensor) is not int or tensor <= 0 or tensor in self._entries:
+        entries = self.entries
+        if type(tensor) is not int or tensor <= 0 or tensor in entries:
             raise ProtocolError(f"{tensor!r} is no new tensor id")
-        if len(self._entries) >= MAX_TENSORS:
+        if len(entries) >= MAX_TENSORS:
             raise ResourceExhaustedError(f"a session holds at most {MAX_TENSORS} tensors")
-        self._entries[tensor] = entry
-        self.used += size_of(entry)
+        entries[tensor] = entry
+        self.used += entry.nbytes
         if self.used > self.peak:
             self.peak = self.used
 
     def release(self, tensor: int) -> None:
         """Forget an id. Raises ProtocolError when it is unknown."""
         try:
-            entry = self._entries.pop(tensor)
+            entry = self.entries.pop(tensor)
         except (KeyError, TypeError):
             raise ProtocolError(f"release of {tensor!r}, which is no tensor of this session") from None
-        self.used -= size_of(entry)
+        self.used -= entry.nbytes
 
     def assign(self, variable: Variable, value: Value | Poison) -> None:
         """Give a variable another value."""
@@ -98,20 +110,16 @@ class Store:
 
     def replace(self, tensor: int, entry: Any) -> None:
         """Put what an upload has become in its place."""
-        self.used += size_of(entry) - size_of(self._entries[tensor])
-        self._entries[tensor] = entry
+        self.used += size_of(entry) - size_of(self.entries[tensor])
+        self.entries[tensor] = entry
 
     def clear(self) -> None:
         """Forget everything."""
-        self._entries.clear()
+        self.entries.clear()
         self.used = 0
 
 
 def size_of(entry: Any) -> int:
     """The bytes that an entry is charged for."""
-    kind = type(entry)
-    if kind is Value:
-        return int(entry.array.nbytes)
-    if kind is Variable:
-        return size_of(entry.value)
-    return int(getattr(entry, "nbytes", 0))
+    size: int = entry.nbytes
+    return size

@@ -13,11 +13,13 @@ from protocol.ops import (
     nn,
     pooling,
     products,
+    random,
     reductions,
     scatter,
     segments,
     sorting,
     special,
+    variables,
 )
 from protocol.ops.registry import OPS, Op, Specs, lookup
 
@@ -38,9 +40,11 @@ __all__ = [
     "nn",
     "pooling",
     "products",
+    "random",
     "reductions",
     "scatter",
     "segments",
     "sorting",
     "special",
+    "variables",
 ]

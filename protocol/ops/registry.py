@@ -10,7 +10,8 @@ The second argument names the inputs. Inputs with no group share one dtype (the 
     "params indices:index"      int32 or int64
     "x y:any"                   any dtype, on its own
     "*xs"                       any number of tensors, all of T (only as the last input)
-    "ref:variable value"        a variable (an op with such an input and `effect=True` returns the new values of its variables, in order)
+    "ref:variable value"        a variable: an op with such inputs and `effect=True` returns their new values, in order
+    "ref:overwritten value"     the same, where the old value is not read
 
 Attributes are the keyword-only parameters of the inference rule, with their annotations as types and their defaults.
 A rule gets a `Spec` per input (a variadic input comes as `*xs`) and returns a `Spec`, or a tuple of them for an op with several results.
@@ -49,6 +50,7 @@ GROUPS: Final[dict[str, tuple[DType, ...]]] = {
     "real": REAL,
     "any": ALL,
     "variable": ALL,
+    "overwritten": ALL,
 }
 _MEMO_LIMIT: Final = 4096
 

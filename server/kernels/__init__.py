@@ -13,11 +13,13 @@ from server.kernels import (
     nn,
     pooling,
     products,
+    random,
     reductions,
     scatter,
     segments,
     sorting,
     special,
+    variables,
 )
 from server.kernels.registry import KERNELS
 
@@ -35,9 +37,11 @@ __all__ = [
     "nn",
     "pooling",
     "products",
+    "random",
     "reductions",
     "scatter",
     "segments",
     "sorting",
     "special",
+    "variables",
 ]

@@ -1,0 +1,226 @@
+"""`tf.Variable`: a value on the server that ops can change.
+
+Owns: `Variable`: creation, assignment, reading, its lifetime. Does not know tapes or optimizers. An op that takes a variable takes the value
+it has at that point of the stream, so reading one costs no item of its own.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+
+from client import context, devices
+from client.api import public
+from client.convert import convert_to_tensor
+from client.reading import read
+from client.shape import TensorShape
+from client.tensor import PREFIX, Operand, Reference, Tensor
+from protocol.dtypes import as_dtype
+from protocol.ops import OPS
+from protocol.spec import Spec, merge_shapes
+from protocol.wire import RUN, Item
+
+_names: Final = itertools.count()
+
+
+@public("Variable")
+class Variable(Operand):
+    """A tensor that can be assigned to. It lives on the server as long as its last Python reference.
+
+    Args:
+        initial_value: the first value, or a function of no arguments that gives it.
+        trainable: whether tapes watch it and `trainable_variables` lists it; None means True.
+        name: its name; `Variable` when there is none.
+        dtype: the dtype to convert `initial_value` to.
+        shape: the shape that later values must have, dims unknown allowed; None: that of `initial_value`.
+
+    Raises:
+        ValueError: no initial value, or one that does not fit `shape`.
+
+    >>> import client as tf
+    >>> v = tf.Variable([1.0, 2.0])
+    >>> v.assign_add([1.0, 1.0])
+    <tf.Variable 'Variable:0' shape=(2,) dtype=float32, numpy=array([2., 3.], dtype=float32)>
+    """
+
+    __slots__ = ("__weakref__", "_handle_name", "_trainable")
+
+    __array_priority__ = 100
+
+    def __init__(
+        self,
+        initial_value: Any = None,
+        trainable: bool | None = None,
+        validate_shape: bool = True,
+        caching_device: Any = None,
+        name: str | None = None,
+        variable_def: Any = None,
+        dtype: Any = None,
+        import_scope: Any = None,
+        constraint: Callable[[Tensor], Tensor] | None = None,
+        synchronization: Any = None,
+        aggregation: Any = None,
+        shape: Any = None,
+    ) -> None:
+        self._operand = None
+        if initial_value is None:
+            raise ValueError("The `initial_value` arg to `tf.Variable` must not be None.")
+        value = initial_value() if callable(initial_value) else initial_value
+        tensor = convert_to_tensor(value, None if dtype is None else as_dtype(dtype))
+        wanted = tensor._spec.shape if shape is None else TensorShape(shape).dims
+        declared = tensor._spec.shape if wanted is None else tuple(wanted)
+        try:
+            merge_shapes(declared, tensor._spec.shape)
+        except ValueError:
+            raise ValueError(
+                f"In this `tf.Variable` creation, the initial value's shape ({tensor.shape}) is not compatible with "
+                f"the explicitly supplied `shape` argument ({TensorShape(shape)})."
+            ) from None
+        self._handle_name = name or "Variable"
+        self._trainable = trainable is None or bool(trainable)
+        self._spec = Spec(tensor._spec.dtype, declared)
+        session = tensor._session or context.session()
+        session.check()
+        scope = devices.innermost()
+        self._session = session
+        self._place = scope or tensor._place
+        identifier = next(session.ids)
+        session.issue((Item.VARIABLE, identifier, tensor._operand, *(() if scope is None else (scope,))))
+        self._operand = identifier
+
+    def __del__(self) -> None:
+        if self._operand is not None and self._session is not None:
+            self._session.releases.append(self._operand)
+
+    # --- what is known here ------------------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """The name, with TensorFlow's `:0`."""
+        return f"{self._handle_name}:0"
+
+    @property
+    def trainable(self) -> bool:
+        """Whether tapes watch it when it is read."""
+        return self._trainable
+
+    @property
+    def shape(self) -> TensorShape:
+        """The shape that its values have."""
+        return TensorShape(self._spec.shape)
+
+    def get_shape(self) -> TensorShape:
+        """The shape."""
+        return self.shape
+
+    @property
+    def ndim(self) -> int:
+        """The number of dims."""
+        return len(self.shape)
+
+    @property
+    def device(self) -> str:
+        """The name of the device it is on."""
+        assert self._session is not None
+        return PREFIX + (self._place or devices.default(self._session))
+
+    def ref(self) -> Reference:
+        """A hashable stand-in."""
+        return Reference(self)
+
+    # --- reading -----------------------------------------------------------------------------------------------------
+
+    def _snapshot(self) -> Tensor:
+        from client.dispatch import execute
+
+        return execute(OPS["identity"], (self,))  # type: ignore[no-any-return]
+
+    def read_value(self) -> Tensor:
+        """The value it has now, as a tensor that later assignments don't change."""
+        return self._snapshot()
+
+    def value(self) -> Tensor:
+        """The value it has now."""
+        return self._snapshot()
+
+    def _read(self) -> np.ndarray[Any, Any]:
+        return read(self)
+
+    def numpy(self) -> Any:
+        """The value it has now, as a NumPy array. Waits."""
+        value = self._read()
+        return value if value.ndim else value[()]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        return np.asarray(self._read(), dtype)
+
+    def __bool__(self) -> bool:
+        return bool(self._snapshot())
+
+    def __int__(self) -> int:
+        return int(self._snapshot())
+
+    def __float__(self) -> float:
+        return float(self._snapshot())
+
+    def __index__(self) -> int:
+        return self._snapshot().__index__()
+
+    def __len__(self) -> int:
+        return len(self._snapshot())
+
+    def __iter__(self) -> Any:
+        return iter(self._snapshot())
+
+    def __format__(self, spec: str) -> str:
+        return format(self._snapshot(), spec) if spec else repr(self)
+
+    def __repr__(self) -> str:
+        text = self._snapshot()._text(True)
+        return f"<tf.Variable '{self.name}' shape={self.shape} dtype={self._spec.dtype.name}, numpy={text}>"
+
+    def __copy__(self) -> Any:
+        raise NotImplementedError("copying a variable is not supported: make a new one from its value")
+
+    def __deepcopy__(self, memo: Any) -> Variable:
+        copied = Variable(self._snapshot(), self._trainable, name=self._handle_name, shape=self._spec.shape)
+        memo[id(self)] = copied
+        return copied
+
+    def __reduce__(self) -> Any:
+        raise NotImplementedError("a variable lives on a server and cannot be pickled: pickle its numpy() value")
+
+    # --- changing ----------------------------------------------------------------------------------------------------
+
+    def assign(self, value: Any, use_locking: bool = False, name: str | None = None, read_value: bool = True) -> Variable:
+        """Give it another value. Does not wait; returns the variable.
+
+        Raises:
+            ValueError: the value has another shape.
+            TypeError, ValueError: it does not convert to the variable's dtype.
+        """
+        return self._change("assign", value)
+
+    def assign_add(self, delta: Any, use_locking: bool = False, name: str | None = None, read_value: bool = True) -> Variable:
+        """Add `delta` to the value. Does not wait; returns the variable."""
+        return self._change("assign_add", delta)
+
+    def assign_sub(self, delta: Any, use_locking: bool = False, name: str | None = None, read_value: bool = True) -> Variable:
+        """Subtract `delta` from the value. Does not wait; returns the variable."""
+        return self._change("assign_sub", delta)
+
+    def _change(self, op: str, value: Any) -> Variable:
+        tensor = value if isinstance(value, Operand) else convert_to_tensor(value, self._spec.dtype)
+        if tensor._spec.dtype is not self._spec.dtype:
+            tensor = convert_to_tensor(tensor, self._spec.dtype)  # raises, with TensorFlow's text
+        session = self._session
+        assert session is not None
+        session.check()
+        definition = OPS[op]
+        definition.infer((self._spec, tensor._spec), {})
+        number = session.bind(definition)
+        session.issue((RUN, number, 0, [self._operand, tensor._operand]))
+        return self
