@@ -1,9 +1,11 @@
-"""The arithmetic of strided slices: which dims and shape `x[1:, None, ..., ::-2, 3]` has, with dims and bounds that may be unknown.
+"""The arithmetic of strided slices: the shape of `x[1:, None, ..., ::-2, 3]`, with dims and bounds that may be unknown.
 
-Owns: `Masks`, `Slicing`. Does not know values: the rule of `strided_slice` asks for the result's shape, its kernel for the index.
+Owns: `Masks`, `Slicing`. Does not know values: the rule of `strided_slice` asks for the result's shape, its kernel for
+the key to index an array with.
 
-A slice is written as TensorFlow's: one (begin, end, stride) for each item between the brackets and five bit masks, where bit i speaks of item i.
-Ellipsis wins over new axis, new axis over shrink; begin and end masks open a bound, and mean nothing for a shrunk item.
+A slice is written as TensorFlow's: one (begin, end, stride) for each item between the brackets and five bit masks, where
+bit i speaks of item i. Ellipsis wins over new axis, new axis over shrink; begin and end masks open a bound, and mean
+nothing for a shrunk item.
 """
 
 from __future__ import annotations
@@ -56,9 +58,9 @@ class Slicing(NamedTuple):
                 self._position(part, shape[part.axis])
         return tuple(dims)
 
-    def index(self, shape: tuple[int, ...]) -> tuple[Any, ...]:
+    def key(self, shape: tuple[int, ...]) -> tuple[Any, ...]:
         """What to put between the brackets of an array of `shape`. Needs the bounds."""
-        return tuple(self._entry(part, shape) for part in self.parts) + (Ellipsis,)
+        return (*tuple(self._entry(part, shape) for part in self.parts), Ellipsis)
 
     def _entry(self, part: Part, shape: tuple[int, ...]) -> Any:
         if part.kind == NEW:
@@ -105,7 +107,7 @@ class Slicing(NamedTuple):
         return self._range(part, dim)[1]
 
     def _range(self, part: Part, dim: int) -> tuple[int, int, int]:
-        """First index, number of indices, and stride of an item along an axis of `dim`. A bound that is open may be unknown."""
+        """First index, number of indices, and stride of an item along an axis of `dim`. An open bound may be unknown."""
         bit = 1 << part.item
         stride = self._stride(part)
         assert stride is not None

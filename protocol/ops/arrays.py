@@ -12,12 +12,13 @@ from protocol.ops.rules import same, shape_from, vector_length
 from protocol.spec import Dim, Shape, Spec, element_count, format_shape, merge_shapes
 
 
-def reshaped(given: tuple[Dim, ...] | None, shape: Ints) -> tuple[Dim, ...]:
-    """`shape` with its -1 worked out from `given`, as far as `given` is known.
+def reshaped(given: Shape, wanted: int | Ints) -> tuple[Dim, ...]:
+    """`wanted` with its -1 worked out from `given`, as far as `given` is known.
 
     Raises:
         InvalidArgumentError: the numbers of elements differ, or two dims are -1.
     """
+    shape = (wanted,) if isinstance(wanted, int) else wanted
     free = [i for i, d in enumerate(shape) if d == -1]
     if len(free) > 1:
         raise InvalidArgumentError(f"Only one input size may be -1, not both {free[0]} and {free[1]}")
@@ -44,13 +45,13 @@ def reshaped(given: tuple[Dim, ...] | None, shape: Ints) -> tuple[Dim, ...]:
     return tuple(values // unit if d == -1 else d for d in shape)
 
 
-def _reshape(tensor: Spec, *, shape: Ints | Unknown) -> Spec:
+def _reshape(tensor: Spec, *, shape: int | Ints | Unknown) -> Spec:
     if isinstance(shape, Unknown):
         return Spec(tensor.dtype, shape_from(shape))
     return Spec(tensor.dtype, reshaped(tensor.shape, shape))
 
 
-def _transpose(a: Spec, *, perm: Ints | None | Unknown = None, conjugate: bool = False) -> Spec:
+def _transpose(a: Spec, *, perm: Ints | Unknown | None = None, conjugate: bool = False) -> Spec:
     rank = a.rank
     if perm is None:
         return Spec(a.dtype, None if a.shape is None else a.shape[::-1])
@@ -82,7 +83,7 @@ def _expand_dims(input: Spec, *, axis: int | Unknown) -> Spec:
     if not -rank - 1 <= axis <= rank:
         raise InvalidArgumentError(f"Tried to expand dim index {axis} for tensor with {rank} dimensions.")
     at = axis % (rank + 1)
-    return Spec(input.dtype, input.shape[:at] + (1,) + input.shape[at:])
+    return Spec(input.dtype, (*input.shape[:at], 1, *input.shape[at:]))
 
 
 def _squeeze(input: Spec, *, axis: Axes = None) -> Spec:
@@ -132,7 +133,7 @@ def _roll(input: Spec, *, shift: int | Ints | Unknown, axis: int | Ints | Unknow
     return input
 
 
-def _broadcast_to(input: Spec, *, shape: Ints | Unknown) -> Spec:
+def _broadcast_to(input: Spec, *, shape: int | Ints | Unknown) -> Spec:
     target = shape_from(shape)
     if target is None or input.shape is None:
         return Spec(input.dtype, target)
@@ -296,7 +297,7 @@ op("ensure_shape", "x", infer=_ensure_shape)
 op("shape", "input", infer=_shape)
 op("size", "input", infer=_size)
 op("rank", "input", infer=_rank)
-op("broadcast_args", "shape_x:index shape_y:index", infer=_broadcast_args)
+op("broadcast_args", "shape_x shape_y", infer=_broadcast_args, types=(int32, int64))
 op(
     "space_to_depth",
     "input",

@@ -23,7 +23,7 @@ def _size(value: int | Unknown, name: str) -> Dim:
     return value
 
 
-def _filled(*, shape: Ints | Unknown, dtype: DType = float32) -> Spec:
+def _filled(*, shape: int | Ints | Unknown, dtype: DType = float32) -> Spec:
     return Spec(dtype, shape_from(shape))
 
 
@@ -31,7 +31,7 @@ def _like(input: Spec, *, dtype: DType | None = None) -> Spec:
     return Spec(dtype or input.dtype, input.shape)
 
 
-def _fill(value: Spec, *, dims: Ints | Unknown) -> Spec:
+def _fill(value: Spec, *, dims: int | Ints | Unknown) -> Spec:
     if value.rank not in (0, None):
         raise InvalidArgumentError(f"value must represent a scalar, got shape {format_shape(value.shape)}")
     return Spec(value.dtype, shape_from(dims, "dims"))
@@ -40,8 +40,8 @@ def _fill(value: Spec, *, dims: Ints | Unknown) -> Spec:
 def _eye(
     *,
     num_rows: int | Unknown,
-    num_columns: int | None | Unknown = None,
-    batch_shape: Ints | None | Unknown = None,
+    num_columns: int | Unknown | None = None,
+    batch_shape: Ints | Unknown | None = None,
     dtype: DType = float32,
 ) -> Spec:
     batch: Shape = () if batch_shape is None else shape_from(batch_shape, "batch_shape")
@@ -51,7 +51,7 @@ def _eye(
 
 
 def range_length(start: float, limit: float, delta: float) -> int:
-    """How many numbers start, start + delta, ... come before `limit`: exactly for integers, as TensorFlow rounds for floats."""
+    """How many of start, start + delta, ... come before `limit`: exact for integers, rounded as TensorFlow's for floats."""
     if delta == 0:
         raise InvalidArgumentError(f"Requires delta != 0: {delta}")
     if delta > 0 and not start <= limit:
@@ -120,7 +120,7 @@ def _one_hot(indices: Spec, *values: Spec, depth: int | Unknown, axis: int = -1,
     return Spec(dtype, (*indices.shape[:at], length, *indices.shape[at:]))
 
 
-def _sequence_mask(lengths: Spec, *, maxlen: int | None | Unknown = None, dtype: DType = bool_) -> Spec:
+def _sequence_mask(lengths: Spec, *, maxlen: int | Unknown | None = None, dtype: DType = bool_) -> Spec:
     if isinstance(maxlen, Unknown) and maxlen.spec.rank not in (0, None):
         raise ValueError(
             f"Argument `maxlen` must be scalar for sequence_mask, received shape {format_shape(maxlen.spec.shape)}"

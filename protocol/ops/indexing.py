@@ -1,4 +1,4 @@
-"""Picking elements: slices, gathers, masks, and the helpers that their gradients are made of. Their opposites are in `scatter`."""
+"""Picking elements: slices, gathers, masks, and the helpers of their gradients. Their opposites are in `scatter`."""
 
 from __future__ import annotations
 
@@ -82,7 +82,8 @@ def _gather_nd(params: Spec, indices: Spec, *, batch_dims: int = 0) -> Spec:
         return Spec(params.dtype, None)
     if depth + batch_dims > len(params.shape):
         raise InvalidArgumentError(
-            f"index innermost dimension length must be <= params rank; saw: {depth} vs. {len(params.shape) - batch_dims}"
+            "index innermost dimension length must be <= params rank; "
+            f"saw: {depth} vs. {len(params.shape) - batch_dims}"
         )
     _check_batch(params.shape, indices.shape, batch_dims)
     return Spec(params.dtype, indices.shape[:-1] + params.shape[batch_dims + depth :])
@@ -155,7 +156,7 @@ def slicing_of(
     rank: int,
     begin: Ints | Unknown,
     end: Ints | Unknown,
-    strides: Ints | None | Unknown,
+    strides: Ints | Unknown | None,
     masks: Masks,
 ) -> Slicing | None:
     """The slicing that the attributes of `strided_slice` describe; None while even the number of items is unknown."""
@@ -183,7 +184,7 @@ def _strided_slice(
     *,
     begin: Ints | Unknown,
     end: Ints | Unknown,
-    strides: Ints | None | Unknown = None,
+    strides: Ints | Unknown | None = None,
     begin_mask: int = 0,
     end_mask: int = 0,
     ellipsis_mask: int = 0,
@@ -203,7 +204,7 @@ def _strided_slice_grad(
     shape: Ints | Unknown,
     begin: Ints | Unknown,
     end: Ints | Unknown,
-    strides: Ints | None | Unknown = None,
+    strides: Ints | Unknown | None = None,
     begin_mask: int = 0,
     end_mask: int = 0,
     ellipsis_mask: int = 0,
@@ -231,7 +232,8 @@ op(
     "params:any indices:int",
     infer=_gather_nd,
     public="gather_nd",
-    doc="Slices of `params` at the positions in the rows of `indices`: result[i] = params[indices[i, 0], ..., indices[i, k]].\n"
+    doc="Slices of `params` at the positions in the rows of `indices`:\n"
+    "result[i] = params[indices[i, 0], ..., indices[i, k]].\n"
     "The first `batch_dims` axes of both are gone through side by side.",
 )
 op("boolean_mask", "tensor:any mask:bool", infer=_boolean_mask)
@@ -249,7 +251,7 @@ op(
     "input_",
     infer=_strided_slice,
     public="strided_slice",
-    doc="What `input_[begin[0]:end[0]:strides[0], ...]` is. Bit i of a mask speaks of item i: its bound is open, it is an ellipsis,\n"
-    "a new axis, or a single index whose axis goes away.",
+    doc="What `input_[begin[0]:end[0]:strides[0], ...]` is. Bit i of a mask speaks of item i:\n"
+    "its bound is open, it is an ellipsis, a new axis, or a single index whose axis goes away.",
 )
 op("strided_slice_grad", "dy", infer=_strided_slice_grad, types=NUMERIC)

@@ -79,7 +79,7 @@ def _stack(*values: Spec, axis: int = 0) -> Spec:
     if not -rank <= axis < rank:
         raise ValueError(f"Argument `axis` = {axis} not in range [{-rank}, {rank})")
     at = axis % rank
-    return Spec(values[0].dtype, shape[:at] + (len(values),) + shape[at:])
+    return Spec(values[0].dtype, (*shape[:at], len(values), *shape[at:]))
 
 
 def _unstack(value: Spec, *, num: int | None = None, axis: int = 0) -> tuple[Spec, ...]:
@@ -104,7 +104,7 @@ def _unstack(value: Spec, *, num: int | None = None, axis: int = 0) -> tuple[Spe
 
 
 def split_sizes(dim: Dim, sizes: int | Ints, axis: int) -> tuple[Dim, ...]:
-    """The length of each part of an axis of `dim` split in a number of equal parts or in parts of given lengths, one of which may be -1."""
+    """The parts of an axis of `dim`: a number of equal ones, or ones of given lengths, one of which may be -1."""
     if isinstance(sizes, int):
         if sizes < 1:
             raise InvalidArgumentError(f"Value for attr 'num_split' of {sizes} must be at least minimum 1")

@@ -40,12 +40,13 @@ def vector_length(value: Ints | Unknown, name: str) -> Dim:
     return shape[0]
 
 
-def shape_from(value: Ints | Unknown, name: str = "shape") -> Shape:
-    """The shape that a shape attribute asks for, as far as it is known."""
+def shape_from(value: int | Ints | Unknown, name: str = "shape") -> Shape:
+    """The shape that a shape attribute asks for, as far as it is known; a number is the shape of a vector."""
     if not isinstance(value, Unknown):
-        for dim in value:
+        dims = (value,) if isinstance(value, int) else value
+        for dim in dims:
             if dim < 0:
                 raise InvalidArgumentError(f"Dimension {dim} must be >= 0")
-        return checked_shape(value)
-    length = vector_length(value, name)
+        return checked_shape(dims)
+    length = 1 if value.spec.rank == 0 else vector_length(value, name)
     return None if length is None else (None,) * length

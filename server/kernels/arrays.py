@@ -72,7 +72,10 @@ kernel("expand_dims", lambda xp, input, *, axis: xp.expand_dims(input, axis))
 kernel("squeeze", _squeeze)
 kernel("reverse", lambda xp, tensor, *, axis: xp.flip(tensor, axis))
 kernel("roll", lambda xp, input, *, shift, axis: xp.roll(input, shift, axis))
-kernel("broadcast_to", lambda xp, input, *, shape: xp.broadcast_to(input, shape))
+kernel(
+    "broadcast_to",
+    lambda xp, input, *, shape: xp.broadcast_to(input, (shape,) if isinstance(shape, int) else shape),
+)
 kernel("identity", lambda xp, input: input)
 kernel("stop_gradient", lambda xp, input: input)
 kernel("ensure_shape", lambda xp, x, *, shape: x)

@@ -31,7 +31,7 @@ def _between(indices: Any, batch: int) -> Any:
 
 
 def _rows(xp: Any, indices: Any, shape: tuple[int, ...], at: int, batch: int) -> tuple[Any, tuple[int, int]]:
-    """Row numbers [batches, outer, indices a batch] into an array of `shape` seen as the table [rows, width], and the table's shape."""
+    """An array of `shape` as a table: the numbers [batches, outer, indices a batch] of the rows, and [rows, width]."""
     batches, outer, length = prod(shape[:batch]), prod(shape[batch:at]), shape[at]
     starts = xp.arange(batches * outer).reshape(batches, outer, 1) * length
     return starts + _between(indices, batch).astype("int64"), (batches * outer * length, prod(shape[at + 1 :]))
@@ -75,7 +75,7 @@ def _where(xp: Any, condition: Any) -> Any:
 
 def _slice(xp: Any, input_: Any, *, begin: tuple[int, ...], size: tuple[int, ...]) -> Any:
     bounds = zip(begin, size, strict=True)
-    return input_[tuple(slice(b, None if s == -1 else b + s) for b, s in bounds) + (Ellipsis,)]
+    return input_[(*tuple(slice(b, None if s == -1 else b + s) for b, s in bounds), Ellipsis)]
 
 
 def _slicing(rank: int, begin: Any, end: Any, strides: Any, masks: dict[str, int]) -> Slicing:
@@ -85,14 +85,14 @@ def _slicing(rank: int, begin: Any, end: Any, strides: Any, masks: dict[str, int
 
 
 def _strided_slice(xp: Any, input_: Any, *, begin: Any, end: Any, strides: Any = None, **masks: int) -> Any:
-    return input_[_slicing(input_.ndim, begin, end, strides, masks).index(input_.shape)]
+    return input_[_slicing(input_.ndim, begin, end, strides, masks).key(input_.shape)]
 
 
 def _strided_slice_grad(
     xp: Any, dy: Any, *, shape: tuple[int, ...], begin: Any, end: Any, strides: Any = None, **masks: int
 ) -> Any:
     found = xp.zeros(shape, dy.dtype)
-    found[_slicing(len(shape), begin, end, strides, masks).index(shape)] = dy
+    found[_slicing(len(shape), begin, end, strides, masks).key(shape)] = dy
     return found
 
 

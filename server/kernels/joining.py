@@ -49,7 +49,7 @@ def _repeat_each(xp: Any, input: Any, repeats: Any, *, axis: int | None = None) 
 
 
 def _inside(paddings: Pads, shape: tuple[int, ...]) -> tuple[Any, ...]:
-    return tuple(slice(b, b + d) for (b, _), d in zip(paddings, shape, strict=True)) + (Ellipsis,)
+    return (*tuple(slice(b, b + d) for (b, _), d in zip(paddings, shape, strict=True)), Ellipsis)
 
 
 def _pad_value(xp: Any, tensor: Any, value: Any, *, paddings: Pads) -> Any:

@@ -1,7 +1,7 @@
-"""Reading and writing at given positions: index checks, and scatters that count duplicates.
+"""Reading and writing at given positions: index checks, and scatters in which duplicates count.
 
-Owns: `in_range`, `row_numbers`, `scatter_rows`. A CPU raises for a bad index; a GPU does not wait to see one: reads there
-give 0 and writes are dropped, as in TensorFlow.
+Owns: `in_range`, `row_numbers`, `take_rows`, `scatter_rows`, `add_rows`. A CPU raises for a bad index; a GPU does not wait
+to see one: reads there give 0 and writes are dropped, as in TensorFlow.
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ def _element(name: str, at: tuple[int, ...]) -> str:
 
 
 def row_numbers(xp: Any, indices: Any, dims: Sequence[int], place: str) -> tuple[Any, Any]:
-    """The row-major number of the place that each row of `indices` names in an array of `dims`, and which are good (None for all).
+    """The row-major number of the place in an array of `dims` that each row of `indices` names, and which are good.
+
+    As with `in_range`, None says that all are.
 
     Raises:
         InvalidArgumentError: on a CPU, for the first row out of bounds, saying that it does not index into `place`.
@@ -66,9 +68,9 @@ def take_rows(xp: Any, table: Any, rows: Any, good: Any) -> Any:
 
 
 def scatter_rows(xp: Any, how: str, target: Any, rows: Any, updates: Any, good: Any = None) -> Any:
-    """A copy of `target` ([rows, width]) with `updates` ([n, width]) worked into its `rows` ([n]) by update, add, sub, min or max.
+    """A copy of `target` ([count, width]) with `updates` ([n, width]) worked into its `rows` ([n]).
 
-    Every duplicate counts; for "update" the last one wins on a CPU, any one on a GPU.
+    `how` is update, add, sub, min or max. Every duplicate counts; for "update" the last one wins on a CPU, any one on a GPU.
     """
     if not updates.size:
         return target.copy()

@@ -216,7 +216,7 @@ CASES = [
     case(
         "select", np.array([True, False]), np.float32([np.nan, np.inf]), np.float32([1, 2]), ref=select, label="special"
     ),
-    case("select", array(1, 2, 1, 2, 1, dtype=bool), array(2, 1, 2), array(2, 1, 1, 1, 3), ref=select, label="deep"),
+    case("select", array(1, 2, 1, 2, 1, dtype=bool), array(2, 1, 2), array(2, 1, 1, 1, 2), ref=select, label="deep"),
     *[case("slice", array(3, 4, dtype=t), ref=sliced, label=t.name, begin=(1, 0), size=(2, -1)) for t in dtypes.ALL],
     case("slice", array(), ref=sliced, label="scalar", begin=(), size=()),
     case("slice", array(3, 4), ref=sliced, label="empty", begin=(3, 4), size=(-1, 0)),

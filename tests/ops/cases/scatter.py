@@ -40,7 +40,6 @@ SETS = {  # tensor's shape, indices without and with duplicates
     "empty rows": ((3, 0), [[1]], [[1], [1]]),
     "wide": ((4, 16), [[3], [1]], [[3], [1], [3], [3]]),
     "deep": ((2, 1, 2, 3, 2), [[1, 0, 1]], [[1, 0, 1], [1, 0, 1]]),
-    "one": ((5,), [3], [3]),
 }
 
 
