@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import lru_cache
 
 from protocol import dtypes
 from protocol.attrs import Axes, Unknown
@@ -14,7 +14,8 @@ from protocol.spec import Dim, Shape, Spec, element_count
 INDEX_TYPES = (dtypes.int16, dtypes.uint16, dtypes.int32, dtypes.int64)
 
 
-def reduction_axes(axis: int | Sequence[int] | None, rank: int) -> tuple[int, ...]:
+@lru_cache(1024)
+def reduction_axes(axis: int | tuple[int, ...] | None, rank: int) -> tuple[int, ...]:
     """The axes to reduce, counted from the front, ascending; `None` is all of them."""
     if axis is None:
         return tuple(range(rank))

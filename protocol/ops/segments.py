@@ -63,7 +63,7 @@ _SORTED_DOC = (
     "row of `data`; the result has a row for every id up to the last, {empty} where an id does not occur."
 )
 _UNSORTED_DOC = (
-    "result[s] is {what} data[i] over all i with segment_ids[i] == s, for s < `num_segments`; {empty} for no i. "
+    "result[s] is {what} data[i] over all i with segment_ids[i] == s, {empty} if none is, for s < `num_segments`. "
     "`segment_ids`, in any order, has the leading axes of `data`; data with negative ids are dropped."
 )
 

@@ -19,12 +19,16 @@ _FOLD_WIDTH = 8192  # elements of a partial sum: half of a typical L2 cache in f
 
 
 def _sum(xp: Any, x: Any, axes: tuple[int, ...], keepdims: bool, dtype: Any = None) -> Any:
-    if xp is np and axes == tuple(range(len(axes))) and len(axes) < x.ndim and x.flags.c_contiguous and dtype is None:
+    if x.size >= _FOLD_ROWS and xp is np and dtype is None and _is_leading(axes, x):
         rows = math.prod(x.shape[: len(axes)])
         if rows >= _FOLD_ROWS:
             shape = (1,) * len(axes) * keepdims + x.shape[len(axes) :]
-            return _sum_rows(x.reshape(rows, math.prod(x.shape[len(axes) :]))).reshape(shape)
-    return xp.sum(x, axis=axes, dtype=dtype or x.dtype, keepdims=keepdims)
+            return _sum_rows(x.reshape(rows, x.size // rows)).reshape(shape)
+    return x.sum(axis=axes, dtype=dtype or x.dtype, keepdims=keepdims)
+
+
+def _is_leading(axes: tuple[int, ...], x: Any) -> bool:
+    return axes[-1] == len(axes) - 1 < x.ndim - 1 and x.flags.c_contiguous
 
 
 def _sum_rows(x: Any) -> Any:
@@ -59,7 +63,7 @@ def _extreme(name: str) -> Callable[..., Any]:
     def run(xp: Any, x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
         if x.size == 0:
             return xp.full(_left(x.shape, axes, keepdims), extreme_identity(x.dtype, name), x.dtype)
-        return getattr(xp, name)(x, axis=axes, keepdims=keepdims)
+        return getattr(x, name)(axis=axes, keepdims=keepdims)
 
     return run
 
@@ -153,16 +157,11 @@ def _arg(name: str) -> Callable[..., Any]:
     method = "arg" + name
 
     def run(xp: Any, x: Any, axis: int | None = None, output_type: DType = dtypes.int64) -> Any:
-        x, axis = wide(x), axis or 0
-        if x.dtype.kind != "f":
-            return getattr(x, method)(axis=axis).astype(output_type.numpy)
-        if xp is np:
-            found = x.argmax(axis=axis) if name == "max" else x.argmin(axis=axis)
-            picked = np.take_along_axis(x, np.expand_dims(found, axis), axis)
-            if not np.isnan(picked).any():
-                return found.astype(output_type.numpy)
-        x = xp.where(xp.isnan(x), x.dtype.type(extreme_identity(x.dtype, name)), x)
-        return getattr(x, method)(axis=axis).astype(output_type.numpy)
+        x = wide(x)
+        # On a GPU, looking for NaNs first would wait for the device.
+        if x.dtype.kind == "f" and (xp is not np or (x.size and np.isnan(x.max()))):
+            x = xp.where(xp.isnan(x), x.dtype.type(extreme_identity(x.dtype, name)), x)
+        return getattr(x, method)(axis=axis or 0).astype(output_type.numpy)
 
     return run
 

@@ -19,6 +19,9 @@ from server.kernels.precision import wide
 from server.kernels.reductions import divide_toward_zero
 from server.kernels.registry import kernel
 
+_FEW = 1024
+"""Elements up to which NumPy's plain loop is faster than setting up a sparse product."""
+
 
 def group_sums(xp: Any, rows: Any, ids: Any, count: int) -> Any:
     """result[i] is the sum of the rows whose id is i, for ids in [0, count)."""
@@ -27,14 +30,23 @@ def group_sums(xp: Any, rows: Any, ids: Any, count: int) -> Any:
         return group_sums(xp, pairs, ids, count).view(rows.dtype)
     if not rows.size or not count:
         return xp.zeros((count, rows.shape[1]), rows.dtype)
-    if xp is not np:
-        atomic = rows.astype(xp.int32) if rows.dtype.itemsize < 4 else rows
-        sums = xp.zeros((count, rows.shape[1]), atomic.dtype)
-        xp.add.at(sums, ids, atomic)
-        return sums.astype(rows.dtype)
+    if xp is not np or rows.size < _FEW:
+        return _add_at(xp, rows, ids, count)
     if rows.shape[1] == 1 and rows.dtype.kind == "f":
         return np.bincount(ids, rows[:, 0], count).astype(rows.dtype)[:, None]
     return _selection(rows.dtype, ids, count) @ rows
+
+
+def _add_at(xp: Any, rows: Any, ids: Any, count: int) -> Any:
+    """One by one on the CPU; on a GPU by atomic additions, which exist for 32 bits and, of integers, unsigned 64."""
+    kind = rows.dtype
+    if kind.itemsize < 4:
+        rows = rows.astype(xp.int32)
+    elif kind == np.int64:
+        rows = rows.view(xp.uint64)
+    sums = xp.zeros((count, rows.shape[1]), rows.dtype)
+    xp.add.at(sums, ids, rows)
+    return sums.view(kind) if kind.itemsize == rows.dtype.itemsize else sums.astype(kind)
 
 
 def _selection(dtype: Any, ids: Any, count: int) -> Any:

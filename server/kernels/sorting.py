@@ -176,15 +176,15 @@ def _bincount(
 ) -> Any:
     rows = arr.shape[0] if axis == -1 and arr.ndim == 2 else 1
     lead = (rows,) if axis == -1 and arr.ndim == 2 else ()
-    bins = _bins(xp, arr, minlength, maxlength)
+    bins, cut = _bins(xp, arr, minlength, maxlength)
     checked_shape((*lead, bins))
     result = weights[0].dtype if weights else dtype.numpy
     values = arr.reshape(rows, arr.size // rows if rows else 0).astype(xp.int64)
-    inside = (values >= 0) & (values < bins)  # a uint64 over int64's limit is negative by now
+    groups = rows * bins + 1  # one more than there are bins, for what is beyond the last
+    inside = (values >= 0) & (values < bins) if cut else None  # a uint64 over int64's limit is negative by now
     if rows > 1:
         values = values + xp.arange(rows)[:, None] * bins
-    # What is beyond the last bin goes to one more, which is cut off.
-    ids, groups = xp.where(inside, values, rows * bins).reshape(-1), rows * bins + 1
+    ids = (xp.where(inside, values, groups - 1) if cut else values).reshape(-1)
     if weights and weights[0].size:
         counts = group_sums(xp, wide(weights[0]).reshape(-1, 1), ids, groups)[:, 0]
     else:
@@ -193,16 +193,18 @@ def _bincount(
     return counts.astype(result).reshape(*lead, bins)
 
 
-def _bins(xp: Any, arr: Any, minlength: int | None, maxlength: int | None) -> int:
-    """The number of bins; it depends on the greatest value, so a GPU is waited for."""
+def _bins(xp: Any, arr: Any, minlength: int | None, maxlength: int | None) -> tuple[int, bool]:
+    """The number of bins, and whether values are beyond the last. The greatest decides, so a GPU is waited for."""
     bins = 0
     if arr.size:
         low, high = xp.stack((arr.min(), arr.max())).tolist()
         if low < 0:
             raise InvalidArgumentError("Input arr must be non-negative!")
         bins = high + 1
-    bins = max(bins, minlength or 0)
-    return bins if maxlength is None else min(bins, maxlength)
+    wanted = max(bins, minlength or 0)
+    if maxlength is not None:
+        wanted = min(wanted, maxlength)
+    return wanted, bins > wanted
 
 
 kernel("bincount", _bincount)
