@@ -7,6 +7,7 @@ promotion's rules (`protocol.promotion`).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, Final
 
 import msgpack
@@ -196,6 +197,10 @@ def convert_operands(op: Op, values: Sequence[Any]) -> list[Operand]:
 
     Values of the shared group T take the dtype of the first tensor among them; without one, the first value's natural dtype.
     """
+    if op.name in _rules() and len(values) == 2:
+        left, right = (v._spec.dtype if isinstance(v, Operand) else v for v in values)
+        wanted = promotion.resolve(op.name, left, right).operand
+        return [v if isinstance(v, Operand) else _converted(v, wanted, None) for v in values]
     groups = op.input_groups(len(values)) if len(values) >= len(op.groups) - op.variadic else op.groups
     shared: DType | None = None
     for value, group in zip(values, groups, strict=False):
@@ -216,6 +221,12 @@ def convert_operands(op: Op, values: Sequence[Any]) -> list[Operand]:
             found.append(_converted(value, None, int32 if group == "index" else None))
     found.extend(v if isinstance(v, Operand) else _converted(v, None, None) for v in values[len(found) :])
     return found
+
+
+@cache
+def _rules() -> frozenset[str]:
+    """The functions of two operands whose conversion was measured, operand by operand."""
+    return frozenset(promotion.rules())
 
 
 def _hint(op: Op) -> DType | None:

@@ -48,7 +48,7 @@ def call_op(op: Op, values: Sequence[Any], attrs: Mapping[str, Any] = _NO_ATTRS)
     return execute(op, values, attrs)
 
 
-_PLAIN: Final = frozenset((int, bool, str, type(None)))
+_PLAIN: Final = frozenset((int, bool, type(None)))  # what needs no look at the annotation
 
 
 def execute(op: Op, inputs: Sequence[Operand], attrs: Mapping[str, Any] = _NO_ATTRS) -> Any:
@@ -126,7 +126,7 @@ def _wants_dtype(attr: Attr) -> bool:
 
 def _plain(value: Any, takes_tensor: bool) -> Any:
     kind = type(value)
-    if kind in _PLAIN or kind is float or kind is DType:
+    if kind in _PLAIN or kind is float or kind is str or kind is DType:
         return value
     if isinstance(value, Operand):
         known = static_value(value)

@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from client.tensor import Operand
+from protocol import philox
 from protocol.spec import Spec
 
 _LARGEST: Final = 64
@@ -61,4 +62,6 @@ _FOLDS: Final[dict[str, Callable[..., Any]]] = {
     "reshape": lambda x, *, shape: x.reshape(shape),
     "reduce_prod": lambda x, *, axis=None, keepdims=False: np.prod(x, axis=axis, keepdims=keepdims),
     "reduce_sum": lambda x, *, axis=None, keepdims=False: np.sum(x, axis=axis, keepdims=keepdims),
+    "random_split": lambda seed, *, num=2: philox.split(seed, num),
+    "random_fold_in": philox.fold_in,
 }

@@ -1,21 +1,18 @@
 """How a tensor prints: as TensorFlow's eager tensor does, fetching no more than is printed.
 
-Owns: `text`, `representation`, `summarised`. Does not know where the value comes from.
+Owns: `text`, and what NumPy's print options mean for a fetch. Does not know where the value comes from.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from protocol.spec import element_count
 
-
-def is_summarised(shape: tuple[int, ...]) -> bool:
-    """Whether NumPy would print only the edges of an array of that shape."""
-    return element_count(shape) > int(np.get_printoptions()["threshold"])
+def summary_threshold() -> int:
+    """The number of elements past which NumPy prints only the edges."""
+    return int(min(np.get_printoptions()["threshold"], 2**48))
 
 
 def edge_items() -> int:
@@ -23,7 +20,17 @@ def edge_items() -> int:
     return int(np.get_printoptions()["edgeitems"])
 
 
-def stand_in(edges: np.ndarray[Any, Any], shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
+def text(value: np.ndarray[Any, Any], shape: tuple[int, ...], is_repr: bool) -> str:
+    """The text of a value of `shape`, or of one of which only the edges are given."""
+    if value.shape == shape:
+        found = _plain(value, is_repr, shape)
+    else:
+        with np.printoptions(threshold=0):
+            found = _plain(_stand_in(value, shape), is_repr, shape)
+    return "\n" + found if "\n" in found else found
+
+
+def _stand_in(edges: np.ndarray[Any, Any], shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
     """A small array that prints like the array of `shape` whose edges are given.
 
     Each axis that was cut gets one more entry in the middle, which is never printed but makes NumPy write the dots.
@@ -33,17 +40,6 @@ def stand_in(edges: np.ndarray[Any, Any], shape: tuple[int, ...]) -> np.ndarray[
         if size > 2 * items:
             edges = np.insert(edges, items, edges.take(0, axis), axis)
     return edges
-
-
-def text(shape: tuple[int, ...], fetch: Callable[[bool], np.ndarray[Any, Any]], is_repr: bool) -> str:
-    """The value as text. `fetch(edges_only)` gets the value, or its edges."""
-    if element_count(shape) and is_summarised(shape):
-        small = stand_in(fetch(True), shape)
-        with np.printoptions(threshold=0):
-            found = _plain(small, is_repr, shape)
-    else:
-        found = _plain(fetch(False), is_repr, shape)
-    return "\n" + found if "\n" in found else found
 
 
 def _plain(value: np.ndarray[Any, Any], is_repr: bool, shape: tuple[int, ...]) -> str:

@@ -32,8 +32,8 @@ def getitem(x: Operand, key: Any) -> Tensor:
 
     Raises:
         TypeError: an index of another kind, such as a float or an array of integers.
-        tf.errors.InvalidArgumentError: an index out of range (at the next wait, where only the server knows it), or more
-            indices than axes.
+        tf.errors.InvalidArgumentError: an index out of range (where only the server knows it: at the next wait), or
+            more indices than axes.
         ValueError: a mask that does not fit the shape.
 
     >>> import client as tf

@@ -1,6 +1,6 @@
 """Reads: the one thing that waits.
 
-Owns: `read`, `fetch`, `read_edges`, `resolve_shape`; which values are remembered. Does not know the stream beyond starting and finishing reads.
+Owns: `read`, `fetch`, `read_summary`, `resolve_shape`; which values are remembered. Does not know the stream beyond starting and finishing reads.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from client.format import edge_items, summary_threshold
 from client.session import Read, Session
 from client.tensor import Operand, Tensor, size_known
 from protocol.dtypes import as_dtype
@@ -20,7 +21,6 @@ from protocol.wire import MAX_INLINE
 _REMEMBER: Final = 64 * 1024
 """Bytes of a value that a tensor keeps once it was read."""
 
-_EDGES: Final = 1  # the READ item's way of asking for the edges only
 
 
 class _Wanted:
@@ -28,12 +28,12 @@ class _Wanted:
 
     __slots__ = ("_found", "download", "read", "session", "tensor")
 
-    def __init__(self, tensor: Operand) -> None:
+    def __init__(self, tensor: Operand, *summary: int) -> None:
         session = tensor._session
         assert session is not None
         self.tensor = tensor
         self.session = session
-        self.read: Read = session.start_read(tensor._operand)
+        self.read: Read = session.start_read(tensor._operand, *summary)
         self.download: Any = None
         self._found: np.ndarray[Any, Any] | None = None
 
@@ -163,21 +163,22 @@ def _future(operands: list[Operand], wanted: list[_Wanted]) -> Future[Any]:
     return future
 
 
-def read_edges(tensor: Tensor, items: int) -> np.ndarray[Any, Any]:
-    """The first and last `items` entries along each long axis, in one wait."""
+def read_summary(tensor: Tensor) -> tuple[np.ndarray[Any, Any], tuple[int, ...]]:
+    """What a print needs, in one wait: the value and its shape; of a value that NumPy would summarise only the edges."""
+    items, threshold = edge_items(), summary_threshold()
     if tensor._value is not None:
-        value = tensor._value
-        for axis, size in enumerate(value.shape):
-            if size > 2 * items:
-                value = value.take([*range(items), *range(size - items, size)], axis)
-        return value
+        return tensor._value, tensor._value.shape
     session = tensor._session
     assert session is not None
-    found = session.start_read(tensor._operand, _EDGES, items)
+    wanted = _Wanted(tensor, items, threshold)
     session.waits += 1
     session.flush()
-    session.finish_reads([found])
-    return found.value  # type: ignore[no-any-return]
+    session.finish_reads([wanted.read])
+    if wanted.read.shape is None:
+        return wanted.value(), wanted.value().shape
+    if not tensor._spec.is_static:
+        tensor._spec = Spec(tensor._spec.dtype, wanted.read.shape)
+    return wanted.read.value, wanted.read.shape
 
 
 def resolve_shape(tensor: Tensor) -> None:

@@ -42,14 +42,14 @@ _POLL: Final = 0.5
 class Read:
     """A value on its way. `wait` blocks until it is there; `value` and `error` are set then."""
 
-    __slots__ = ("_done", "callback", "error", "item", "number", "value")
+    __slots__ = ("_done", "error", "item", "number", "shape", "value")
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.value: Any = None
         self.error: BaseException | None = None
         self.item = 0  # the item at fault, when there is one
-        self.callback: Callable[[Read], None] | None = None
+        self.shape: tuple[int, ...] | None = None  # of the whole value, where `value` is only its edges
         self._done = threading.Lock()
         self._done.acquire()
 
@@ -61,8 +61,6 @@ class Read:
     def finish(self) -> None:
         """Wake whoever waits."""
         self._done.release()
-        if self.callback is not None:
-            self.callback(self)
 
     def wait(self, timeout: float = -1) -> bool:
         """Whether it finished within `timeout` seconds (-1: however long it takes)."""
@@ -368,6 +366,7 @@ class Session:
             read.value = item[2:]
         else:
             read.value = item[2]
+            read.shape = item[3] if len(item) > 3 else None
         read.finish()
 
     def _located(self, code: int, message: str, op: str | None, item: int) -> Exception:

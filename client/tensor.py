@@ -26,6 +26,9 @@ class Operand:
 
     __slots__ = ("_operand", "_place", "_session", "_spec")
 
+    # Makes `array + tensor` ask the tensor first.
+    __array_priority__ = 100
+
     _operand: Any
     _place: str | None
     _session: Session | None
@@ -35,6 +38,10 @@ class Operand:
     def dtype(self) -> DType:
         """The element type."""
         return self._spec.dtype
+
+    if TYPE_CHECKING:  # `client.operators` installs the operators
+        def __getattr__(self, name: str) -> Any: ...
+        def __getitem__(self, key: Any) -> Any: ...
 
 
 class Tensor(Operand):
@@ -56,9 +63,6 @@ class Tensor(Operand):
     __slots__ = ("__weakref__", "_value")
 
     _value: np.ndarray[Any, Any] | None
-
-    # Makes `array + tensor` ask the tensor first.
-    __array_priority__ = 100
 
     def __init__(
         self,
@@ -209,21 +213,17 @@ class Tensor(Operand):
     # --- printing ----------------------------------------------------------------------------------------------------
 
     def _text(self, is_repr: bool) -> str:
-        shape = tuple(self.shape)
-        return formatting.text(shape, self._read_or_edges, is_repr)  # type: ignore[arg-type]
+        from client.reading import read_summary
 
-    def _read_or_edges(self, edges: bool) -> np.ndarray[Any, Any]:
-        if not edges:
-            return self._read()
-        from client.reading import read_edges
-
-        return read_edges(self, formatting.edge_items())
+        return formatting.text(*read_summary(self), is_repr)
 
     def __str__(self) -> str:
-        return f"tf.Tensor({self._text(False)}, shape={self.shape}, dtype={self._spec.dtype.name})"
+        text = self._text(False)
+        return f"tf.Tensor({text}, shape={self.shape}, dtype={self._spec.dtype.name})"
 
     def __repr__(self) -> str:
-        return f"<tf.Tensor: shape={self.shape}, dtype={self._spec.dtype.name}, numpy={self._text(True)}>"
+        text = self._text(True)
+        return f"<tf.Tensor: shape={self.shape}, dtype={self._spec.dtype.name}, numpy={text}>"
 
     def __format__(self, spec: str) -> str:
         value = self._read()

@@ -48,8 +48,6 @@ class Variable(Operand):
 
     __slots__ = ("__weakref__", "_handle_name", "_trainable")
 
-    __array_priority__ = 100
-
     def __init__(
         self,
         initial_value: Any = None,

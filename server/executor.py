@@ -371,7 +371,6 @@ class Executor:
 
     def _read(self, item: tuple[Any, ...], number: int) -> None:
         read = item[1]
-        how = item[3] if len(item) > 3 else 0
         try:
             value = self._operand(item[2])
             if type(value) is Value:
@@ -383,8 +382,8 @@ class Executor:
         if type(value) is Poison:
             self.payloads.refuse(read)
             self.emit((Item.READ_FAILED, read, value.code, value.message, value.op, value.item))
-        elif how == READ_EDGES:
-            self.emit((Item.VALUE, read, edges(array, item[4])))
+        elif len(item) > 4 and array.size > item[4]:
+            self.emit((Item.VALUE, read, edges(array, item[3]), array.shape))
         elif array.nbytes > MAX_INLINE:
             self.payloads.offer(read, array)
             self.emit((Item.PAYLOAD, read, value.spec.dtype, value.spec.shape))
@@ -407,12 +406,10 @@ class Executor:
         self.emit((Item.REPORT, item[1], report))
 
 
-READ_WHOLE: Final = 0
-READ_EDGES: Final = 1
-
-
 def edges(array: np.ndarray[Any, Any], count: int) -> np.ndarray[Any, Any]:
-    """The first and last `count` entries along each axis that has more than twice as many: what a `repr` prints."""
+    """The first and last `count` entries along each axis that has more than twice as many: what a `repr` prints of a large value."""
+    if type(count) is not int or not 0 < count < 2**20:
+        raise ProtocolError(f"{count!r} is no number of edge items")
     for axis, size in enumerate(array.shape):
         if size > 2 * count:
             picked = [*range(count), *range(size - count, size)]

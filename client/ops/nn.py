@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from client.api import public
-from client.convert import convert_operands, convert_to_tensor
+from client.api import PUBLIC, public
+from client.convert import convert_operands, convert_to_tensor, static_value
 from client.dispatch import call
 from client.tensor import Operand, Tensor
 from protocol.dtypes import DType, bfloat16, float16, float32
@@ -425,11 +425,59 @@ def local_response_normalization(
         raise InvalidArgumentError(f"in must be 4-dimensional, with a known number of channels, not {x._spec}")
     channel = np.arange(shape[-1])
     near = abs(channel[:, None] - channel) <= depth_radius
-    squares: Any = call("tensordot", x * x, convert_to_tensor(near.astype(x.dtype.numpy)), axes=1)
+    squares: Any = call("tensordot", x * x, convert_to_tensor(near.astype(x.dtype.numpy)), a_axes=(3,), b_axes=(0,))
     return _tensor(x / (bias + alpha * squares) ** beta)
 
 
 # --- others ----------------------------------------------------------------------------------------------------------
+
+
+@public("nn.dropout")
+def dropout(x: Any, rate: Any, noise_shape: Any = None, seed: int | None = None, name: str | None = None) -> Tensor:
+    """Elements are set to 0 with probability `rate`; the others are scaled by `1 / (1 - rate)`, so that the mean stays.
+
+    Args:
+        x: floating-point numbers.
+        rate: a number in [0, 1) or a scalar tensor.
+        noise_shape: a shape that broadcasts to that of `x`: where it has a 1 (or, as None, the dim of `x`), elements
+            are dropped together (apart); None is the shape of `x`.
+        seed: see `tf.random.set_seed`.
+        name: not used.
+
+    Raises:
+        ValueError: `x` is not floating-point, or `rate` is outside [0, 1).
+
+    >>> import client as tf
+    >>> y = tf.nn.dropout(tf.ones([1000]), rate=0.5, seed=1)
+    >>> sorted(set(y.numpy().tolist()))
+    [0.0, 2.0]
+    """
+    value: Any = x if isinstance(x, Operand) else convert_to_tensor(x)
+    dtype = value.dtype
+    if not dtype.is_floating:
+        raise ValueError(f"`x.dtype` must be a floating point tensor as `x` will be scaled. Received: x.dtype={dtype}")
+    known = rate if isinstance(rate, int | float) else static_value(rate)
+    if known is not None and not 0 <= known < 1:
+        raise ValueError(f"`rate` must be a scalar tensor or a float in the range [0, 1). Received: rate={rate}")
+    if isinstance(rate, int | float) and rate == 0:
+        return convert_to_tensor(value)
+    noise = PUBLIC["random.uniform"](_noise_shape(value, noise_shape), dtype=dtype, seed=seed)
+    share: Any = _cast(rate, dtype) if isinstance(rate, Operand) else convert_to_tensor(rate, dtype)
+    kept: Any = call("cast", call("greater_equal", noise, share), dtype=dtype)
+    return _tensor(value * (kept / (1 - share)))
+
+
+def _noise_shape(x: Operand, shape: Any) -> Any:
+    """`shape` with what it leaves open filled in from `x`."""
+    dims = x._spec.shape
+    if shape is None:
+        return call("shape", x) if dims is None or None in dims else dims
+    if not isinstance(shape, list | tuple) or None not in shape:
+        return shape
+    if dims is None or len(dims) != len(shape):
+        return shape
+    size: Any = call("shape", x) if None in dims else dims
+    return [size[i] if d is None else d for i, d in enumerate(shape)]
 
 
 @public("nn.embedding_lookup")

@@ -14,7 +14,7 @@ import threading
 from typing import Final
 
 from websockets.client import ClientProtocol
-from websockets.exceptions import InvalidHandshake, InvalidStatus
+from websockets.exceptions import InvalidHandshake, InvalidMessage, InvalidStatus
 from websockets.frames import Frame, Opcode
 from websockets.protocol import State
 from websockets.uri import parse_uri
@@ -74,7 +74,7 @@ class WebSocketConnection:
                 raise UnauthenticatedError(f"{endpoint} does not accept the token") from error
             if status == 403:
                 raise PermissionDeniedError(f"{endpoint} refuses the connection") from error
-        if isinstance(error, InvalidHandshake):
+        if isinstance(error, InvalidHandshake) and not isinstance(error, InvalidMessage):  # an answer, but not ours
             raise WebSocketRefusedError(str(error)) from error
         raise ConnectionError(str(error) or "the server closed the connection during the handshake") from error
 
@@ -180,6 +180,8 @@ class WebSocketConnection:
             pass
         self.wake()
         self._socket.close()
+        self._wake_read.close()
+        self._wake_write.close()
 
 
 def connect_socket(endpoint: Endpoint) -> socket.socket:

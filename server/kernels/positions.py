@@ -1,7 +1,7 @@
 """Reading and writing at given positions: index checks, and scatters in which duplicates count.
 
-Owns: `in_range`, `row_numbers`, `take_rows`, `scatter_rows`, `add_rows`. A CPU raises for a bad index; a GPU does not wait
-to see one: reads there give 0 and writes are dropped, as in TensorFlow.
+Owns: `in_range`, `row_numbers`, `take_rows`, `scatter_rows`, `add_rows`. A CPU raises for a bad index; a GPU does not
+wait to see one: reads there give 0 and writes are dropped, as in TensorFlow.
 """
 
 from __future__ import annotations
