@@ -1,4 +1,4 @@
-"""Where a kernel has one way for NumPy and another for CuPy, the other is right too: run on NumPy under another name."""
+"""Where a kernel has one way for NumPy and another for CuPy, the other is right too: run on NumPy by another name."""
 
 import numpy as np
 import pytest
