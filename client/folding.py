@@ -13,6 +13,8 @@ import numpy as np
 
 from client.tensor import Operand
 from protocol import philox
+from protocol.ops.indexing import slicing_of
+from protocol.slicing import Masks
 from protocol.spec import Spec
 
 _LARGEST: Final = 64
@@ -47,6 +49,18 @@ def _divide(compute: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
+def _strided_slice(x: np.ndarray[Any, Any], *, begin: Any, end: Any, strides: Any = None, **masks: int) -> Any:
+    slicing = slicing_of(x.ndim, begin, end, strides, Masks(**masks))
+    assert slicing is not None
+    return x[slicing.key(x.shape)]
+
+
+def _gather(x: np.ndarray[Any, Any], indices: np.ndarray[Any, Any], *, axis: int = 0, batch_dims: int = 0) -> Any:
+    if batch_dims or np.any(indices < 0):
+        raise ValueError
+    return np.take(x, indices, axis)
+
+
 _FOLDS: Final[dict[str, Callable[..., Any]]] = {
     "add": np.add,
     "subtract": np.subtract,
@@ -58,6 +72,9 @@ _FOLDS: Final[dict[str, Callable[..., Any]]] = {
     "negative": np.negative,
     "cast": _cast,
     "stack": lambda *xs, axis=0: np.stack(xs, axis),
+    "strided_slice": _strided_slice,
+    "gather": _gather,
+    "expand_dims": lambda x, *, axis: np.expand_dims(x, axis),
     "concat": lambda *xs, axis: np.concatenate(xs, axis),
     "reshape": lambda x, *, shape: x.reshape(shape),
     "reduce_prod": lambda x, *, axis=None, keepdims=False: np.prod(x, axis=axis, keepdims=keepdims),

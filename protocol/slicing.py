@@ -3,7 +3,7 @@
 Owns: `Masks`, `Slicing`. Does not know values: the rule of `strided_slice` asks for the result's shape, its kernel for
 the key to index an array with.
 
-A slice is written as TensorFlow's: one (begin, end, stride) for each item between the brackets and five bit masks, where
+A slice is written as TensorFlow's: one (begin, end, stride) for each item in the brackets and five bit masks, whose
 bit i speaks of item i. Ellipsis wins over new axis, new axis over shrink; begin and end masks open a bound, and mean
 nothing for a shrunk item.
 """
@@ -107,7 +107,7 @@ class Slicing(NamedTuple):
         return self._range(part, dim)[1]
 
     def _range(self, part: Part, dim: int) -> tuple[int, int, int]:
-        """First index, number of indices, and stride of an item along an axis of `dim`. An open bound may be unknown."""
+        """First index, number of indices, stride of an item along an axis of `dim`. An open bound may be unknown."""
         bit = 1 << part.item
         stride = self._stride(part)
         assert stride is not None

@@ -74,12 +74,17 @@ def _transpose(a: Spec, *, perm: Ints | Unknown | None = None, conjugate: bool =
     return Spec(a.dtype, tuple(dims[axis] for axis in order))
 
 
-def _expand_dims(input: Spec, *, axis: int | Unknown) -> Spec:
+def _expand_dims(input: Spec, *, axis: int | Ints | Unknown) -> Spec:
+    """A vector with a single axis will do as well."""
     if input.shape is None:
         return input
     rank = len(input.shape)
     if isinstance(axis, Unknown):
         return Spec(input.dtype, (None,) * (rank + 1))
+    if isinstance(axis, tuple):
+        if len(axis) != 1:
+            raise InvalidArgumentError(f"'dim' input must be a tensor with a single value, not {axis}")
+        (axis,) = axis
     if not -rank - 1 <= axis <= rank:
         raise InvalidArgumentError(f"Tried to expand dim index {axis} for tensor with {rank} dimensions.")
     at = axis % (rank + 1)

@@ -51,7 +51,7 @@ def _eye(
 
 
 def range_length(start: float, limit: float, delta: float) -> int:
-    """How many of start, start + delta, ... come before `limit`: exact for integers, rounded as TensorFlow's for floats."""
+    """How many of start, start + delta, ... come before `limit`: exact for integers, rounded as in TensorFlow."""
     if delta == 0:
         raise InvalidArgumentError(f"Requires delta != 0: {delta}")
     if delta > 0 and not start <= limit:

@@ -70,7 +70,8 @@ def take_rows(xp: Any, table: Any, rows: Any, good: Any) -> Any:
 def scatter_rows(xp: Any, how: str, target: Any, rows: Any, updates: Any, good: Any = None) -> Any:
     """A copy of `target` ([count, width]) with `updates` ([n, width]) worked into its `rows` ([n]).
 
-    `how` is update, add, sub, min or max. Every duplicate counts; for "update" the last one wins on a CPU, any one on a GPU.
+    `how` is update, add, sub, min or max. Every duplicate counts; of several updates of a row the last one stays on
+    a CPU, any one on a GPU.
     """
     if not updates.size:
         return target.copy()
