@@ -1,4 +1,4 @@
-"""The public face of neural network ops that is more than an op: activations with options, losses, normalisation."""
+"""The public face of neural network ops that is more than an op: activations with options, losses, dropout."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from client.api import PUBLIC, public
 from client.convert import convert_operands, convert_to_tensor, static_value
 from client.dispatch import call
 from client.tensor import Operand, Tensor
-from protocol.dtypes import DType, bfloat16, float16, float32
+from protocol.dtypes import DType, float32
 from protocol.errors import InvalidArgumentError
 from protocol.ops import OPS
 from protocol.spec import broadcast_shapes, format_shape, merge_shapes
@@ -23,7 +23,13 @@ def _pair(op: str, first: Any, second: Any) -> Any:
     return convert_operands(OPS[op], (first, second))
 
 
-def _cast(x: Any, dtype: DType) -> Any:
+def operand(value: Any, dtype_hint: DType | None = None) -> Any:
+    """A tensor or variable as it is, anything else as a tensor."""
+    return value if isinstance(value, Operand) else convert_to_tensor(value, dtype_hint=dtype_hint)
+
+
+def in_dtype(x: Any, dtype: DType) -> Any:
+    """`x` cast to `dtype`, itself if it has it already."""
     return x if x.dtype is dtype else call("cast", x, dtype=dtype)
 
 
@@ -43,14 +49,8 @@ def leaky_relu(features: Any, alpha: float = 0.2, name: str | None = None) -> Te
     >>> tf.nn.leaky_relu([-5.0, 2.0]).numpy().tolist()
     [-1.0, 2.0]
     """
-    x: Any = features if isinstance(features, Operand) else convert_to_tensor(features)
-    return _tensor(call("leaky_relu", _cast(x, float32) if x.dtype.is_integer else x, alpha=alpha))
-
-
-def _tensor(found: Any) -> Tensor:
-    """What `call` gives for an op with one result."""
-    assert isinstance(found, Tensor)
-    return found
+    x = operand(features)
+    return call("leaky_relu", in_dtype(x, float32) if x.dtype.is_integer else x, alpha=alpha)  # type: ignore[no-any-return]
 
 
 @public("nn.silu", "nn.swish")
@@ -66,10 +66,10 @@ def silu(features: Any, beta: Any = 1.0) -> Tensor:
     0.7311
     """
     if isinstance(beta, int | float):
-        return _tensor(call("silu", features, beta=beta))
+        return call("silu", features, beta=beta)  # type: ignore[no-any-return]
     x: Any
     x, beta = _pair("multiply", features, beta)
-    return _tensor(x * call("sigmoid", beta * x))
+    return x * call("sigmoid", beta * x)  # type: ignore[no-any-return]
 
 
 @public("nn.crelu")
@@ -80,8 +80,8 @@ def crelu(features: Any, axis: int = -1, name: str | None = None) -> Tensor:
     >>> tf.nn.crelu([-1.0, 2.0]).numpy().tolist()
     [0.0, 2.0, 1.0, 0.0]
     """
-    x: Any = features if isinstance(features, Operand) else convert_to_tensor(features)
-    return _tensor(call("relu", call("concat", x, -x, axis=axis)))
+    x = operand(features)
+    return call("relu", call("concat", x, -x, axis=axis))  # type: ignore[no-any-return]
 
 
 # --- losses ----------------------------------------------------------------------------------------------------------
@@ -110,10 +110,10 @@ def softmax_cross_entropy_with_logits(labels: Any, logits: Any, axis: int = -1, 
     0.6931
     """
     (x,) = convert_operands(OPS["softmax"], (logits,))
-    given: Any = labels if isinstance(labels, Operand) else convert_to_tensor(labels, dtype_hint=x.dtype)
-    z = _broadcast(_cast(given, x.dtype), x)
+    given = operand(labels, x.dtype)
+    z = _broadcast(in_dtype(given, x.dtype), x)
     loss, _ = call("softmax_cross_entropy", z, x, axis=axis)
-    return _tensor(loss)
+    return loss  # type: ignore[no-any-return]
 
 
 def _broadcast(labels: Any, logits: Operand) -> Any:
@@ -150,7 +150,7 @@ def sparse_softmax_cross_entropy_with_logits(labels: Any, logits: Any, name: str
     0.6931
     """
     loss, _ = call("sparse_softmax_cross_entropy", labels, logits)
-    return _tensor(loss)
+    return loss  # type: ignore[no-any-return]
 
 
 @public("nn.weighted_cross_entropy_with_logits")
@@ -176,7 +176,7 @@ def weighted_cross_entropy_with_logits(labels: Any, logits: Any, pos_weight: Any
     z, x = _pair("sigmoid_cross_entropy", labels, logits)
     _check_same_shape(z, x, "logits", "labels")
     weight = 1 + (pos_weight - 1) * z
-    return _tensor((1 - z) * x + weight * call("softplus", -x))
+    return (1 - z) * x + weight * call("softplus", -x)  # type: ignore[no-any-return]
 
 
 def _check_same_shape(a: Operand, b: Operand, b_name: str, a_name: str) -> None:
@@ -218,7 +218,7 @@ def log_poisson_loss(targets: Any, log_input: Any, compute_full_loss: bool = Fal
         safe: Any = call("select", used, z, call("ones_like", z))
         stirling = safe * call("log", safe) - safe + 0.5 * call("log", 2 * math.pi * safe)
         loss = loss + call("select", used, stirling, call("zeros_like", z))
-    return _tensor(loss)
+    return loss  # type: ignore[no-any-return]
 
 
 @public("nn.compute_average_loss")
@@ -234,7 +234,7 @@ def compute_average_loss(per_example_loss: Any, sample_weight: Any = None, globa
     >>> float(tf.nn.compute_average_loss([2.0, 4.0]))
     3.0
     """
-    loss: Any = per_example_loss if isinstance(per_example_loss, Operand) else convert_to_tensor(per_example_loss)
+    loss = operand(per_example_loss)
     if global_batch_size is None:
         shape = loss._spec.shape
         known = shape[0] if shape else None
@@ -242,191 +242,13 @@ def compute_average_loss(per_example_loss: Any, sample_weight: Any = None, globa
     if sample_weight is not None:
         loss = loss * sample_weight
     size = convert_to_tensor(global_batch_size)
-    return _tensor(call("reduce_sum", loss) / _cast(size, loss.dtype))
+    return call("reduce_sum", loss) / in_dtype(size, loss.dtype)  # type: ignore[no-any-return]
 
 
 @public("nn.scale_regularization_loss")
 def scale_regularization_loss(regularization_loss: Any) -> Tensor:
     """The sum of regularization losses, over the number of replicas, which is 1."""
-    return _tensor(call("reduce_sum", regularization_loss))
-
-
-# --- normalisation ---------------------------------------------------------------------------------------------------
-
-
-@public("nn.moments")
-def moments(
-    x: Any, axes: Any, shift: Any = None, keepdims: bool = False, name: str | None = None
-) -> tuple[Tensor, Tensor]:
-    """Mean and variance over `axes`; the variance is that of the population, divided by n.
-
-    Args:
-        x: numbers.
-        axes: the axes to reduce; None is all.
-        shift: not used.
-        keepdims: whether the reduced axes stay, with length 1.
-        name: not used.
-
-    Returns:
-        (mean, variance), of the dtype of `x`; halves are computed in float32.
-
-    >>> import client as tf
-    >>> mean, variance = tf.nn.moments(tf.constant([1.0, 2.0, 3.0, 6.0]), axes=[0])
-    >>> float(mean), float(variance)
-    (3.0, 3.5)
-    """
-    value: Any = x if isinstance(x, Operand) else convert_to_tensor(x)
-    if value.dtype in OPS["moments"].types:
-        mean, variance = call("moments", value, axes=axes, keepdims=keepdims)
-        return mean, variance
-    centre: Any = call("reduce_mean", value, axis=axes, keepdims=True)
-    away = value - centre
-    return (
-        call("reduce_mean", value, axis=axes, keepdims=keepdims),
-        call("reduce_mean", away * away, axis=axes, keepdims=keepdims),
-    )
-
-
-@public("nn.weighted_moments")
-def weighted_moments(
-    x: Any, axes: Any, frequency_weights: Any, keepdims: bool = False, name: str | None = None
-) -> tuple[Tensor, Tensor]:
-    """Mean and variance over `axes`, where an element counts as often as its weight says.
-
-    Args:
-        x: floating-point numbers.
-        axes: the axes to reduce.
-        frequency_weights: weights that broadcast with `x`.
-        keepdims: whether the reduced axes stay, with length 1.
-        name: not used.
-
-    >>> import client as tf
-    >>> mean, variance = tf.nn.weighted_moments(tf.constant([1.0, 5.0]), [0], [3.0, 1.0])
-    >>> float(mean), float(variance)
-    (2.0, 3.0)
-    """
-    value: Any = x if isinstance(x, Operand) else convert_to_tensor(x)
-    dtype = value.dtype
-    value = _cast(value, float32) if dtype in (float16, bfloat16) else value
-    given: Any = frequency_weights if isinstance(frequency_weights, Operand) else convert_to_tensor(frequency_weights)
-    weights: Any = _cast(given, value.dtype)
-
-    def total(v: Any, keep: bool = True) -> Any:
-        return call("reduce_sum", v, axis=axes, keepdims=keep)
-
-    weighted = weights * value
-    # The weights may be of fewer dims than x: what they sum to is counted over the broadcast shape.
-    count = total(weights + call("zeros_like", value))
-    mean = total(weighted) / count
-    away = value - mean
-    variance = total(weights * (away * away)) / count
-    if not keepdims:
-        mean, variance = (call("reduce_sum", v, axis=axes, keepdims=False) for v in (mean, variance))
-    return _cast(mean, dtype), _cast(variance, dtype)
-
-
-@public("nn.sufficient_statistics")
-def sufficient_statistics(
-    x: Any, axes: Any, shift: Any = None, keepdims: bool = False, name: str | None = None
-) -> tuple[Tensor, Any, Any, Any]:
-    """What mean and variance are made of, for `normalize_moments`: (count, sum of x - shift, sum of squares, shift).
-
-    Args:
-        x: numbers.
-        axes: the axes to reduce.
-        shift: near the mean, for accuracy; None is 0.
-        keepdims: whether the reduced axes stay, with length 1.
-        name: not used.
-    """
-    value: Any = x if isinstance(x, Operand) else convert_to_tensor(x)
-    count = call("reduce_max", call("reduce_sum", call("ones_like", value), axis=axes))
-    away = value if shift is None else value - shift
-    return (
-        count,
-        call("reduce_sum", away, axis=axes, keepdims=keepdims),
-        call("reduce_sum", away * away, axis=axes, keepdims=keepdims),
-        None if shift is None else convert_to_tensor(shift, dtype=value.dtype),
-    )
-
-
-@public("nn.normalize_moments")
-def normalize_moments(
-    counts: Any, mean_ss: Any, variance_ss: Any, shift: Any, name: str | None = None
-) -> tuple[Tensor, Tensor]:
-    """Mean and variance from `tf.nn.sufficient_statistics`.
-
-    >>> import client as tf
-    >>> mean, variance = tf.nn.normalize_moments(4.0, 12.0, 50.0, None)
-    >>> float(mean), float(variance)
-    (3.0, 3.5)
-    """
-    total: Any
-    total, squares = _pair("multiply", mean_ss, variance_ss)
-    share: Any = 1 / convert_to_tensor(counts, dtype_hint=total.dtype)  # type: ignore[operator]
-    away = total * share
-    return away if shift is None else away + shift, squares * share - away * away
-
-
-@public("nn.batch_normalization")
-def batch_normalization(
-    x: Any, mean: Any, variance: Any, offset: Any, scale: Any, variance_epsilon: Any, name: str | None = None
-) -> Tensor:
-    """`scale * (x - mean) / sqrt(variance + variance_epsilon) + offset`.
-
-    Args:
-        x: floating-point numbers.
-        mean: broadcasts with `x`, like the next three.
-        variance: see `mean`.
-        offset: None leaves it out.
-        scale: None leaves it out.
-        variance_epsilon: a small number that keeps the division away from 0.
-        name: not used.
-
-    >>> import client as tf
-    >>> y = tf.nn.batch_normalization(tf.constant([1.0, 3.0]), 1.0, 4.0, 10.0, 2.0, 0.0)
-    >>> y.numpy().tolist()
-    [10.0, 12.0]
-    """
-    value: Any = x if isinstance(x, Operand) else convert_to_tensor(x)
-    spread: Any = variance if isinstance(variance, Operand) else convert_to_tensor(variance, dtype_hint=value.dtype)
-    factor: Any = call("rsqrt", spread + variance_epsilon)
-    if scale is not None:
-        factor = factor * scale
-    shift = -(mean * factor) if offset is None else offset - mean * factor
-    return _tensor(value * _cast(factor, value.dtype) + _cast(shift, value.dtype))
-
-
-@public("nn.lrn", "nn.local_response_normalization")
-def local_response_normalization(
-    input: Any, depth_radius: int = 5, bias: float = 1, alpha: float = 1, beta: float = 0.5, name: str | None = None
-) -> Tensor:
-    """Each channel divided by a power of its neighbours' squares: `input / (bias + alpha * s) ** beta`.
-
-    Here s is the sum of squares over the channels at most `depth_radius` away.
-
-    Args:
-        input: [batch, height, width, channels], floating-point.
-        depth_radius: how far the neighbours reach on either side.
-        bias: keeps the division away from 0.
-        alpha: a factor.
-        beta: an exponent.
-        name: not used.
-
-    Raises:
-        InvalidArgumentError: the input is not 4-dimensional, or its number of channels is not known.
-
-    >>> import client as tf
-    >>> tf.nn.lrn(tf.ones([1, 1, 1, 3]), depth_radius=1, beta=1.0).numpy().ravel().round(2).tolist()
-    [0.33, 0.25, 0.33]
-    """
-    x: Any = input if isinstance(input, Operand) else convert_to_tensor(input)
-    shape = x._spec.shape
-    if shape is None or len(shape) != 4 or shape[-1] is None:
-        raise InvalidArgumentError(f"in must be 4-dimensional, with a known number of channels, not {x._spec}")
-    channel = np.arange(shape[-1])
-    near = abs(channel[:, None] - channel) <= depth_radius
-    squares: Any = call("tensordot", x * x, convert_to_tensor(near.astype(x.dtype.numpy)), a_axes=(3,), b_axes=(0,))
-    return _tensor(x / (bias + alpha * squares) ** beta)
+    return call("reduce_sum", regularization_loss)  # type: ignore[no-any-return]
 
 
 # --- others ----------------------------------------------------------------------------------------------------------
@@ -452,7 +274,7 @@ def dropout(x: Any, rate: Any, noise_shape: Any = None, seed: int | None = None,
     >>> sorted(set(y.numpy().tolist()))
     [0.0, 2.0]
     """
-    value: Any = x if isinstance(x, Operand) else convert_to_tensor(x)
+    value = operand(x)
     dtype = value.dtype
     if not dtype.is_floating:
         raise ValueError(f"`x.dtype` must be a floating point tensor as `x` will be scaled. Received: x.dtype={dtype}")
@@ -462,9 +284,9 @@ def dropout(x: Any, rate: Any, noise_shape: Any = None, seed: int | None = None,
     if isinstance(rate, int | float) and rate == 0:
         return convert_to_tensor(value)
     noise = PUBLIC["random.uniform"](_noise_shape(value, noise_shape), dtype=dtype, seed=seed)
-    share: Any = _cast(rate, dtype) if isinstance(rate, Operand) else convert_to_tensor(rate, dtype)
+    share: Any = in_dtype(rate, dtype) if isinstance(rate, Operand) else convert_to_tensor(rate, dtype)
     kept: Any = call("cast", call("greater_equal", noise, share), dtype=dtype)
-    return _tensor(value * (kept / (1 - share)))
+    return value * (kept / (1 - share))  # type: ignore[no-any-return]
 
 
 def _noise_shape(x: Operand, shape: Any) -> Any:
@@ -507,10 +329,10 @@ def embedding_lookup(params: Any, ids: Any, max_norm: float | None = None, name:
         params = params[0]
     rows: Any = call("gather", params, ids, axis=0)
     if max_norm is None:
-        return _tensor(rows)
+        return rows  # type: ignore[no-any-return]
     table, picked = params._spec.rank if isinstance(params, Operand) else np.ndim(params), rows._spec.rank
     if table is None or picked is None:
         raise ValueError("`max_norm` needs `params` and `ids` of known rank")
     axes = tuple(range(picked - table + 1, picked))
     norm: Any = call("sqrt", call("reduce_sum", rows * rows, axis=axes, keepdims=True))
-    return _tensor(rows * max_norm / call("maximum", norm, max_norm))
+    return rows * max_norm / call("maximum", norm, max_norm)  # type: ignore[no-any-return]

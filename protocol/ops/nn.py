@@ -1,12 +1,11 @@
-"""Neural network ops: activations, softmax and cross-entropies, bias, moments."""
+"""Neural network ops: activations, softmax and cross-entropies, bias."""
 
 from __future__ import annotations
 
-from protocol.attrs import Axes
 from protocol.errors import InvalidArgumentError
 from protocol.ops.registry import FLOATS, NUMERIC, REAL, op
 from protocol.ops.rules import same
-from protocol.spec import Dim, Shape, Spec, format_shape, merge_shapes, normalize_axes
+from protocol.spec import Dim, Shape, Spec, format_shape, merge_shapes
 
 
 def _leaky(features: Spec, *, alpha: float = 0.2) -> Spec:
@@ -128,16 +127,6 @@ def _scalar(t: Spec) -> Spec:
     return Spec(t.dtype, ())
 
 
-def _moments(x: Spec, *, axes: Axes, keepdims: bool = False) -> tuple[Spec, Spec]:
-    if x.shape is None:
-        shape: Shape = () if axes is None and not keepdims else None
-    else:
-        over = normalize_axes(axes, len(x.shape))
-        kept = enumerate(x.shape)
-        shape = tuple(1 if i in over else d for i, d in kept if keepdims or i not in over)
-    return Spec(x.dtype, shape), Spec(x.dtype, shape)
-
-
 op("relu", "features", infer=same, types=REAL, public="nn.relu", doc="Rectified linear unit: `max(features, 0)`.")
 op(
     "relu6",
@@ -237,4 +226,3 @@ op(
     public="nn.l2_loss",
     doc="Half the sum of squares, as a scalar: `sum(t ** 2) / 2`.",
 )
-op("moments", "x", infer=_moments, types=FLOATS)
