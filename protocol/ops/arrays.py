@@ -81,13 +81,12 @@ def _expand_dims(input: Spec, *, axis: int | Ints | Unknown) -> Spec:
     rank = len(input.shape)
     if isinstance(axis, Unknown):
         return Spec(input.dtype, (None,) * (rank + 1))
-    if isinstance(axis, tuple):
-        if len(axis) != 1:
-            raise InvalidArgumentError(f"'dim' input must be a tensor with a single value, not {axis}")
-        (axis,) = axis
-    if not -rank - 1 <= axis <= rank:
-        raise InvalidArgumentError(f"Tried to expand dim index {axis} for tensor with {rank} dimensions.")
-    at = axis % (rank + 1)
+    wanted = (axis,) if isinstance(axis, int) else axis
+    if len(wanted) != 1:
+        raise InvalidArgumentError(f"'dim' input must be a tensor with a single value, not {wanted}")
+    if not -rank - 1 <= wanted[0] <= rank:
+        raise InvalidArgumentError(f"Tried to expand dim index {wanted[0]} for tensor with {rank} dimensions.")
+    at = wanted[0] % (rank + 1)
     return Spec(input.dtype, (*input.shape[:at], 1, *input.shape[at:]))
 
 
