@@ -99,11 +99,8 @@ def _tensor_diag_part(xp: Any, input: Any) -> Any:
 
 
 def _band_part(xp: Any, input: Any, *, num_lower: int, num_upper: int) -> Any:
-    rows, columns = input.shape[-2:]
-    offset = xp.arange(columns) - xp.arange(rows)[:, None]
-    kept = (num_lower < 0) | (offset >= -num_lower)
-    kept &= (num_upper < 0) | (offset <= num_upper)
-    return xp.where(kept, input, input.dtype.type(0))
+    below = input if num_upper < 0 else xp.tril(input, num_upper)
+    return below if num_lower < 0 else xp.triu(below, -num_lower)
 
 
 def _matrix_transpose(xp: Any, a: Any, *, conjugate: bool = False) -> Any:

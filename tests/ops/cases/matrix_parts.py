@@ -68,9 +68,11 @@ def tensor_diag_part(input):
 
 
 def band_part(input, num_lower, num_upper):
-    below = input.shape[-2] if num_lower < 0 else num_lower
-    above = input.shape[-1] if num_upper < 0 else num_upper
-    return np.triu(np.tril(input, above), -below)
+    found = np.zeros_like(input)
+    for i, j in np.ndindex(input.shape[-2:]):
+        if (num_lower < 0 or i - j <= num_lower) and (num_upper < 0 or j - i <= num_upper):
+            found[..., i, j] = input[..., i, j]
+    return found
 
 
 def transpose(a, conjugate=False):

@@ -42,6 +42,12 @@ def big_integers(dtype):
     return case("matmul", values, values, ref=matmul, label=f"wraps-{dtype}", transpose_b=True)
 
 
+def many_integers(dtype, factor):
+    """Enough of them for another way than NumPy's, with and without sums beyond what float64 holds."""
+    values = (np.arange(1200).reshape(30, 40) * factor).astype(dtype)
+    return case("matmul", values, values, ref=matmul, label=f"many-{dtype}-{factor}", transpose_b=True)
+
+
 SPECIAL = np.array([[np.nan, 1, 0], [np.inf, 2, 1], [0, 3, -np.inf]], "float32")
 
 MATMUL = [
@@ -72,6 +78,7 @@ MATMUL = [
     case("matmul", layouts(array(2, 4, 3)), layouts(array(3, 5)), ref=matmul, label="strided-stack", loose=8),
     case("matmul", SPECIAL, np.eye(3, dtype="float32"), ref=np.matmul, label="special", gradient=False),
     *map(big_integers, ("int8", "int32", "int64", "uint64")),
+    *(many_integers(t, f) for t in ("int8", "uint16", "int32", "int64", "uint64") for f in (1, 2**15 - 1, -(2**40))),
 ]
 
 TENSORDOT = [
