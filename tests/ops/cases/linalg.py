@@ -127,7 +127,11 @@ def rows(op, ref, make=regular, empty=None, **options):
         row("one", make(1, 1)),
         row("deep", make(1, 2, 1, 3, 2, 2)),
         row("strided", layouts(make(3, 3))),
-        *(case(op, np.zeros(s, "float32"), ref=empty, label=f"empty-{len(s)}", **options) for s in EMPTY if empty),
+        *(
+            case(op, np.zeros(s, "float32"), ref=empty, label="empty-" + "x".join(map(str, s)), **options)
+            for s in EMPTY
+            if empty
+        ),
     ]
 
 
