@@ -87,7 +87,7 @@ def to_array(value: Any, dtype: DType | None = None, dtype_hint: DType | None = 
     """
     limits = _LIMITS.get((type(value), dtype))  # type: ignore[arg-type]
     if limits is not None and limits[0] <= value <= limits[1]:
-        return np.array(value, dtype.numpy)  # type: ignore[union-attr]
+        return np.asarray(value, dtype.numpy)  # type: ignore[union-attr]
     if dtype is None and dtype_hint is not None:
         try:
             return to_array(value, dtype_hint)
@@ -200,7 +200,7 @@ class Leaves:
 
     def convert(self, dtype: DType | None) -> Array:
         """The leaves as an array of `dtype`: straight where TensorFlow has a way, else from their natural dtype."""
-        if dtype is None or not self._straight(dtype):
+        if dtype is None or not self.fits(dtype):
             natural = self.natural()
             if dtype is None and natural is float32:
                 self.check_float32()
@@ -221,7 +221,8 @@ class Leaves:
         if any(3.4028235677973366e38 <= abs(v) < float("inf") for v in map(_plain, self.leaves)):
             raise ValueError("Can't convert Python sequence with a value out of range for a double-precision float.")
 
-    def _straight(self, dtype: DType) -> bool:
+    def fits(self, dtype: DType) -> bool:
+        """Whether TensorFlow converts these leaves straight to `dtype`, without asking for their natural one."""
         if dtype is bool_:
             return self.types <= {bool, np.bool_}
         if np.bool_ in self.types or str in self.types or dtype.name in _CAST_FROM_NATURAL:

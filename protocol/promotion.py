@@ -108,8 +108,8 @@ def _kind(value: Any, other: Any) -> str:
     """What the rules see of a value: "python int32" and the like, by the dtype that the value has on its own."""
     kind = type(value)
     known = _PYTHON_KIND.get(kind)
-    if known is not None:
-        return "python int64" if kind is int and not -(2**31) <= value < 2**31 else known
+    if known is not None and (kind is not int or -(2**31) <= value < 2**31):
+        return known
     if hasattr(kind, "__array__"):
         return _NUMPY_KIND[natural_dtype(value)]
     leaves = Leaves(value)
@@ -118,8 +118,8 @@ def _kind(value: Any, other: Any) -> str:
     try:
         return "python " + leaves.natural().name
     except ValueError:
-        # [True, 1] has no dtype of its own but can take a tensor's. Whether it does depends on its first element.
-        if type(other) is not DType:
+        # [True, 1] and 2**63 have no dtype of their own, but some tensors' dtypes fit them.
+        if type(other) is not DType or not leaves.fits(other):
             raise
         return _PYTHON_KIND.get(base_type(leaves.first), "python bool")
 

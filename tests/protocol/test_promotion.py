@@ -229,6 +229,9 @@ def test_resolve(rule: str, left: Any, right: Any, expected: tuple[Any, ...]) ->
         ("logical_and", t.int32, t.int32, InvalidArgumentError),
         ("multiply", t.float32, None, ValueError),
         ("multiply", [True, 1], 1, ValueError),
+        ("multiply", [True, 1], t.int8, ValueError),
+        ("multiply", t.float32, [1, 1j], ValueError),
+        ("multiply", t.int32, 2**63, ValueError),
         ("+", 1, 1, TypeError),
     ],
 )
