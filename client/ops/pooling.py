@@ -9,8 +9,10 @@ from client.convert import convert_operands
 from client.dispatch import call
 from client.tensor import Tensor
 from client.windows import FORMATS, all_padding, all_values, channels_first
+from protocol.dtypes import as_dtype, int64
 from protocol.errors import InvalidArgumentError, UnimplementedError
 from protocol.ops import OPS
+from protocol.spec import element_count
 
 
 def _pool(op: str, spatial: int, input: Any, ksize: Any, strides: Any, padding: Any, data_format: str | None) -> Tensor:
@@ -167,3 +169,61 @@ def pool(
     ):
         raise UnimplementedError("pooling with dilations is not supported")
     return _pool_any(op, input, window_shape, strides, padding, data_format)
+
+
+@public("nn.max_pool_with_argmax")
+def max_pool_with_argmax(
+    input: Any,
+    ksize: Any,
+    strides: Any,
+    padding: str,
+    data_format: str = "NHWC",
+    output_dtype: Any = int64,
+    include_batch_in_index: bool = False,
+    name: str | None = None,
+) -> tuple[Tensor, Tensor]:
+    """`tf.nn.max_pool2d`, and where each maximum is.
+
+    Args:
+        input: [batch, height, width, channels], of a real dtype and known size.
+        ksize: the window's size: an integer, 2 or 4 of them.
+        strides: likewise.
+        padding: "VALID" or "SAME".
+        data_format: "NHWC".
+        output_dtype: int32 or int64.
+        include_batch_in_index: whether the batch counts in the index.
+        name: not used.
+
+    Returns:
+        (maxima, indices): an element [b, y, x, c] has the index `(y * width + x) * channels + c`, or with the batch
+        `((b * height + y) * width + x) * channels + c`. The first of equal elements counts.
+
+    Raises:
+        ValueError: another data format.
+        InvalidArgumentError: the input is not 4-dimensional and of known size, or what `tf.nn.max_pool` raises.
+
+    >>> import client as tf
+    >>> x = tf.reshape([1.0, 4.0, 3.0, 2.0], [1, 2, 2, 1])
+    >>> maxima, indices = tf.nn.max_pool_with_argmax(x, 2, 2, "VALID")
+    >>> int(indices[0, 0, 0, 0])
+    1
+    """
+    if data_format != "NHWC":
+        raise ValueError(
+            f"`data_format` values other than 'NHWC' are not supported. Received: data_format={data_format}"
+        )
+    (x,) = convert_operands(OPS["max_pool"], (input,))
+    shape = x._spec.shape
+    if shape is None or len(shape) != 4 or None in shape:
+        raise InvalidArgumentError(f"the input must be 4-dimensional and of known size, not {x._spec}")
+    counted = shape if include_batch_in_index else (1, *shape[1:])
+    count = element_count(counted)
+    positions = call("range", start=0, limit=count, delta=1, dtype=as_dtype(output_dtype))
+    indices = call("broadcast_to", call("reshape", positions, shape=counted), shape=shape)
+    attrs = {
+        "window": all_values(ksize, 2, False, "ksize"),
+        "strides": all_values(strides, 2, False, "strides"),
+        "padding": all_padding(padding, 2),
+    }
+    maxima = call("max_pool", x, **attrs)
+    return maxima, call("max_pool_pick", x, maxima, indices, **attrs)

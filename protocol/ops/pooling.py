@@ -41,7 +41,7 @@ def _max_grad(input: Spec, output: Spec, grad: Spec, *, window: Ints, strides: I
 
 def _max_pick(input: Spec, output: Spec, values: Spec, *, window: Ints, strides: Ints, padding: Padding) -> Spec:
     shape = merge_shapes(input.shape, values.shape)
-    return Spec(input.dtype, merge_shapes(_output_shape(shape, window, strides, padding), output.shape))
+    return Spec(values.dtype, merge_shapes(_output_shape(shape, window, strides, padding), output.shape))
 
 
 def _avg_grad(grad: Spec, *, input_sizes: Ints | Unknown, window: Ints, strides: Ints, padding: Padding) -> Spec:
@@ -52,6 +52,6 @@ def _avg_grad(grad: Spec, *, input_sizes: Ints | Unknown, window: Ints, strides:
 
 op("max_pool", "input", infer=_pool, types=REAL)
 op("max_pool_grad", "input output grad", infer=_max_grad, types=REAL)
-op("max_pool_pick", "input output values", infer=_max_pick, types=REAL)
+op("max_pool_pick", "input output values:any", infer=_max_pick, types=REAL)
 op("avg_pool", "input", infer=_pool, types=FLOATS)
 op("avg_pool_grad", "grad", infer=_avg_grad, types=FLOATS)

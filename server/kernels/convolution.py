@@ -79,8 +79,9 @@ def _columns(xp: Any, x: Any, axes: Sequence[Axis]) -> Iterator[tuple[Any, Any]]
         (len(x), *(a.out for a in axes), *(a.size for a in axes), x.shape[-1]),
         (
             batch,
-            *(s * a.stride for s, a in zip(spatial, axes, strict=True)),
-            *(s * a.dilation for s, a in zip(spatial, axes, strict=True)),
+            # A step that is never taken may be too large for a stride in bytes.
+            *(s * a.stride if a.out > 1 else 0 for s, a in zip(spatial, axes, strict=True)),
+            *(s * a.dilation if a.size > 1 else 0 for s, a in zip(spatial, axes, strict=True)),
             channel,
         ),
     )
@@ -162,7 +163,7 @@ def _input_gradient(xp: Any, filters: Any, dy: Any, channels: int, axes: Sequenc
         return _by_group(xp, groups, lambda w, g: _input_gradient(xp, w, g, depth, axes), filters, dy)
     if groups == 1 and outputs <= 2 * channels and all(map(_mirrors, axes)):
         mirrored = filters[(slice(None, None, -1),) * len(axes)].swapaxes(-1, -2)
-        return _forward(xp, dy, xp.ascontiguousarray(mirrored), list(map(_mirror, axes)))
+        return _forward(xp, dy, xp.ascontiguousarray(mirrored), tuple(map(_mirror, axes)))
     width = channels if groups == 1 else outputs
     dx = xp.zeros((len(dy), *(a.dim for a in axes), width), dy.dtype)
     rows = dy.reshape(-1, outputs)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from protocol.errors import InvalidArgumentError
 from protocol.ops.nn import channel_axis, softmax_axis
 from server.kernels.library import special
@@ -124,7 +126,7 @@ def _valid_labels(xp: Any, labels: Any, classes: int) -> Any:
     On a GPU asking would wait: there it is the mask of the good ones, and the others give NaN, as TensorFlow's do.
     """
     valid = ((labels >= 0) & (labels < classes)).ravel()
-    if xp.__name__ != "numpy":
+    if xp is not np:
         return valid
     if not valid.all():
         first = int(labels.ravel()[valid.argmin()])

@@ -57,7 +57,7 @@ def _levels(xp: Any, x: Any, y: Any, steps: Sequence[tuple[int, Axis]]) -> list[
     return [*levels, y]
 
 
-def _hits(xp: Any, x: Any, y: Any, axis: int, ax: Axis) -> Iterator[tuple[Any, Any, Any]]:
+def _hits(xp: Any, x: Any, y: Any, dtype: Any, axis: int, ax: Axis) -> Iterator[tuple[Any, Any, Any]]:
     """For each tap: its outputs, inputs, and 1 where that input is the first to equal the output, 0 elsewhere.
 
     A product with these is several times faster in NumPy than `where`.
@@ -67,7 +67,7 @@ def _hits(xp: Any, x: Any, y: Any, axis: int, ax: Axis) -> Iterator[tuple[Any, A
         done = taken[outs]
         hit = (x[ins] == y[outs]) & ~done
         done |= hit
-        yield outs, ins, hit.astype(x.dtype)
+        yield outs, ins, hit.astype(dtype)
 
 
 def _max_pool_grad(xp: Any, x: Any, y: Any, g: Any, *, window: Ints, strides: Ints, padding: Padding) -> Any:
@@ -75,7 +75,7 @@ def _max_pool_grad(xp: Any, x: Any, y: Any, g: Any, *, window: Ints, strides: In
     levels = _levels(xp, x, y, steps)
     for (axis, ax), source, pooled in zip(steps[::-1], levels[-2::-1], levels[:0:-1], strict=False):
         dx = xp.zeros(source.shape, g.dtype)
-        for outs, ins, hit in _hits(xp, source, pooled, axis, ax):
+        for outs, ins, hit in _hits(xp, source, pooled, g.dtype, axis, ax):
             dx[ins] += g[outs] * hit
         g = dx
     return g
@@ -86,7 +86,7 @@ def _max_pool_pick(xp: Any, x: Any, y: Any, v: Any, *, window: Ints, strides: In
     levels = _levels(xp, x, y, steps)
     for (axis, ax), source, pooled in zip(steps, levels, levels[1:], strict=False):
         picked = xp.zeros(pooled.shape, v.dtype)
-        for outs, ins, hit in _hits(xp, source, pooled, axis, ax):
+        for outs, ins, hit in _hits(xp, source, pooled, v.dtype, axis, ax):
             picked[outs] += v[ins] * hit
         v = picked
     return v

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
+from protocol.attrs import Ints
 from protocol.windows import Padding, extent, output_dim, pad_amounts, per_axis
 
 
@@ -45,13 +47,10 @@ class Axis(NamedTuple):
                 yield tap, slice(low, high), slice(begin, end, self.stride)
 
 
+@lru_cache(4096)
 def axes_of(
-    dims: Sequence[int],
-    sizes: Sequence[int],
-    strides: Sequence[int],
-    padding: Padding,
-    dilations: Sequence[int] | None = None,
-) -> list[Axis]:
+    dims: Ints, sizes: Ints, strides: Ints, padding: Padding, dilations: Ints | None = None
+) -> tuple[Axis, ...]:
     """The axes of a window over an array of `dims`."""
     found = []
     for dim, size, stride, dilation, pad in zip(
@@ -60,7 +59,7 @@ def axes_of(
         out = output_dim(dim, size, stride, dilation, pad)
         assert out is not None
         found.append(Axis(dim, out, size, stride, dilation, *pad_amounts(dim, size, stride, dilation, pad)))
-    return found
+    return tuple(found)
 
 
 def taps(axes: Sequence[Axis]) -> Iterator[tuple[tuple[int, ...], tuple[slice, ...], tuple[slice, ...]]]:

@@ -1,11 +1,13 @@
 """The public functions of neural networks that are more than an op, against values worked out by hand."""
 
 import math
+import types
 
 import numpy as np
 import pytest
 
 import client as tf
+from server.kernels import KERNELS
 
 LOG2 = math.log(2)
 
@@ -48,6 +50,14 @@ def test_sparse_softmax_cross_entropy():
         entropy(0, 1.0)
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"label value of -1 .* valid range of \[0, 3\)"):
         entropy([0, -1], tf.zeros([2, 3])).numpy()
+
+
+def test_labels_out_of_range_are_nan_where_looking_would_wait():
+    device = types.SimpleNamespace(**vars(np))  # an array module that is not NumPy
+    labels, logits = np.array([1, 5, -1]), np.zeros((3, 2), np.float32)
+    loss, backprop = KERNELS["sparse_softmax_cross_entropy"](device, labels, logits)
+    np.testing.assert_allclose(loss, [LOG2, np.nan, np.nan], rtol=1e-6)
+    np.testing.assert_allclose(backprop, [[0.5, -0.5], [np.nan] * 2, [np.nan] * 2], rtol=1e-6)
 
 
 def test_other_cross_entropies():

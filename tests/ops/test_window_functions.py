@@ -114,6 +114,17 @@ def test_forms_of_pooling():
     assert tf.nn.max_pool2d(tf.constant(x, tf.int8), 2, 2, "VALID").dtype == tf.int8
 
 
+def test_max_pool_with_argmax():
+    x = np.array([[1, 5, 5, 0], [7, 5, 0, 9]], np.float32).reshape(2, 2, 2, 1)
+    y, where = tf.nn.max_pool_with_argmax(x, [2, 1], 1, "SAME")
+    assert y.numpy().ravel().tolist() == [5, 5, 5, 0, 7, 9, 0, 9]
+    assert where.numpy().ravel().tolist() == [2, 1, 2, 3, 0, 3, 2, 3]
+    assert where.dtype == tf.int64
+    _, where = tf.nn.max_pool_with_argmax(x, 2, 2, "VALID", output_dtype=tf.int32, include_batch_in_index=True)
+    assert where.numpy().ravel().tolist() == [1, 7]
+    assert where.dtype == tf.int32
+
+
 @pytest.mark.parametrize(
     "error, text, pool",
     [

@@ -111,6 +111,18 @@ CASES = [
     *rows("empty", (0, 4, 4, 3), (1, 2, 2, 1), (1, 2, 2, 1), "VALID"),
     *rows("no-windows", (1, 3, 4, 3), (1, 4, 2, 1), (1, 1, 2, 1), "VALID"),
     case(
+        "max_pool_pick",
+        np.array([[[1], [3], [3], [2], [0]]], np.float32),
+        np.array([[[3], [3]]], np.float32),
+        np.arange(2**60, 2**60 + 5).reshape(1, 5, 1),
+        ref=max_pick,
+        label="integers",
+        gradient=False,
+        window=(1, 3, 1),
+        strides=(1, 2, 1),
+        padding=((0, 0), (0, 0), (0, 0)),
+    ),
+    case(
         "max_pool",
         np.array([[[np.nan], [1.0], [np.inf], [-np.inf], [-np.inf]]], np.float32),
         ref=maximum,
