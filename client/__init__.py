@@ -27,11 +27,12 @@ from protocol.dtypes import bool_ as bool  # noqa: A004
 api.declare_ops()
 
 import client.ops  # noqa: E402
+from client import control_flow, functions, host_functions, mapping  # noqa: E402, F401
 
 operators.install()
 globals().update(api.names_in(""))
 
-from client import bitwise, linalg, math, nn, random  # noqa: E402
+from client import autograph, bitwise, config, linalg, math, nest, nn, random  # noqa: E402
 
 half, double = float16, float64
 newaxis = None

@@ -6,13 +6,14 @@ Owns: `public`, `names_in`, and the functions made from op declarations that hav
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any, Final, TypeVar
 
 from client import dispatch
 from protocol.attrs import REQUIRED
 from protocol.ops import OPS, Op
 
-_F = TypeVar("_F", bound=Callable[..., Any])
+_F = TypeVar("_F")
 
 PUBLIC: Final[dict[str, Any]] = {}
 """Dotted path below `tf.` -> function or class."""
@@ -40,6 +41,13 @@ def names_in(namespace: str) -> dict[str, Any]:
         if path.startswith(prefix) and "." not in rest:
             found[rest] = function
     return found
+
+
+def namespace(path: str) -> ModuleType:
+    """A namespace within another, as a module: `config.experimental`, made in the module of `config`."""
+    module = ModuleType(f"client.{path}", f"The names of `tf.{path}`.")
+    module.__dict__.update(names_in(path))
+    return module
 
 
 def function_of(op: Op, path: str) -> Callable[..., Any]:

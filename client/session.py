@@ -38,6 +38,9 @@ _REMEMBERED_FAILURES: Final = 256
 _POLL: Final = 0.5
 """Seconds between looks at Ctrl-C where the platform does not interrupt a lock."""
 
+synchronous_by_default = os.environ.get("TELEGRAD_SYNC", "") not in ("", "0")
+"""Whether ops of new sessions wait until they are done."""
+
 
 class Read:
     """A value on its way. `wait` blocks until it is there; `value` and `error` are set then."""
@@ -91,7 +94,7 @@ class Session:
         self.id = identifier
         self.devices: tuple[str, ...] = ("CPU:0",)
         self.several_devices = False
-        self.synchronous = bool(os.environ.get("TELEGRAD_SYNC", "") not in ("", "0"))
+        self.synchronous = synchronous_by_default
         self.ids = itertools.count(1)
         self.releases: list[int] = []
         # Counters for `stats`.
