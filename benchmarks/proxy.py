@@ -1,12 +1,16 @@
 """A small TCP proxy that delays what passes, and cuts connections where it is told to.
 
-Owns: `Proxy`. The kernel here has no netem, so this is where delays come from; it takes processor time from the same cores as what it measures, so a
-comparison goes through it at 0 ms too. Tests use it to cut connections at any byte.
+Owns: `Proxy`. The kernel here has no netem, so this is where delays come from; it takes processor time from the same
+cores as what it measures, so a comparison goes through it at 0 ms too. Tests use it to cut connections at any byte.
+`python -m benchmarks.proxy TARGET RTT` is one in a process of its own, until standard input ends: TARGET is
+`host:port` or a Unix socket's path, RTT is in seconds, and it prints its address as a JSON string.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
+import sys
 import threading
 import time
 from collections import deque
@@ -19,9 +23,9 @@ _CHUNK = 2**18
 class Proxy:
     """Listens on a loopback port and forwards to `target` (a (host, port) pair, or the path of a Unix socket).
 
-    rtt: seconds added to a round trip, half of it each way. allowance: called for each new connection; the number of bytes, both ways
-    together, after which it is cut, or None for never. A cut resets both ends; the bytes up to it have been passed on, in
-    the middle of a frame or wherever it falls.
+    rtt: seconds added to a round trip, half of it each way. allowance: called for each new connection; the number of
+    bytes, both ways together, after which it is cut, or None for never. A cut resets both ends; the bytes up to it
+    have been passed on, in the middle of a frame or wherever it falls.
     """
 
     def __init__(
@@ -37,7 +41,7 @@ class Proxy:
         self.connections = 0
         self.refusing = False
         self._open: set[_Pair] = set()
-        self._loop = _new_loop()
+        self._loop = new_loop()
         ready = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(ready,), daemon=True)
         self._thread.start()
@@ -197,10 +201,24 @@ async def _call(function: Callable[[], None]) -> None:
     function()
 
 
-def _new_loop() -> asyncio.AbstractEventLoop:
+def new_loop() -> asyncio.AbstractEventLoop:
+    """uvloop's where there is one."""
     try:
         import uvloop
     except ImportError:
         return asyncio.new_event_loop()
     loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
     return loop
+
+
+def main() -> None:
+    """Forward until standard input ends."""
+    target, rtt = sys.argv[1], float(sys.argv[2])
+    host, _, port = target.rpartition(":")
+    with Proxy(target if "/" in target else (host, int(port)), rtt) as proxy:
+        print(json.dumps(f"127.0.0.1:{proxy.port}"), flush=True)
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()

@@ -48,13 +48,13 @@ def convert_to_tensor(value: Any, dtype: Any = None, dtype_hint: Any = None, nam
     tf.int32
     """
     if isinstance(value, Operand):
-        tensor = value if isinstance(value, Tensor) else value._snapshot()  # type: ignore[attr-defined]
+        tensor = value if isinstance(value, Tensor) else value._snapshot()
         if dtype is not None and tensor._spec.dtype is not as_dtype(dtype):
             raise ValueError(
                 f"Tensor conversion requested dtype {as_dtype(dtype).name} for Tensor with dtype "
                 f"{tensor._spec.dtype.name}: {tensor._spec}"
             )
-        return tensor  # type: ignore[no-any-return]
+        return tensor
     wanted = None if dtype is None else as_dtype(dtype)
     hint = None if dtype_hint is None else as_dtype(dtype_hint)
     return _converted(value, wanted, hint)
@@ -89,7 +89,7 @@ def constant(value: Any, dtype: Any = None, shape: Any = None, name: str = "Cons
     else:
         array = promotion.to_array(value, None if dtype is None else as_dtype(dtype))
     if shape is not None:
-        dims = tuple(TensorShape(shape))
+        dims: tuple[Any, ...] = tuple(TensorShape(shape))
         if array is None:
             from client.dispatch import call
 

@@ -115,6 +115,8 @@ def coerce(attr: Attr | None, value: Any) -> Any:
     """
     takes_tensor = attr is not None and attr.takes_tensor
     plain = _plain(value, takes_tensor)
+    if attr is not None and _has_float(plain) and not isinstance(plain, Operand):
+        attr.check(plain)  # at once: 2.0 equals 2, so it would find what inference remembers of 2
     if attr is not None and type(plain) is not DType and _wants_dtype(attr) and plain is not None:
         return as_dtype(plain)
     return plain
@@ -133,7 +135,7 @@ def _plain(value: Any, takes_tensor: bool) -> Any:
         if known is None:
             if takes_tensor:
                 return value
-            known = value.numpy()  # type: ignore[attr-defined]
+            known = value.numpy()
         return _plain(np.asarray(known), False)
     if isinstance(value, np.ndarray | np.generic):
         return _nested(value.tolist())
@@ -148,6 +150,10 @@ def _plain(value: Any, takes_tensor: bool) -> Any:
     if not isinstance(value, type) and hasattr(value, "__index__"):
         return operator.index(value)
     return value
+
+
+def _has_float(value: Any) -> bool:
+    return any(map(_has_float, value)) if type(value) is tuple else type(value) is float
 
 
 def _nested(value: Any) -> Any:

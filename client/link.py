@@ -149,7 +149,8 @@ class Link:
             if away > _SAY_AFTER and not said:
                 said = True
                 print(f"telegrad: connection to {session.endpoint} lost ({error}); trying again", file=sys.stderr)
-            time.sleep(pause * random.uniform(0.7, 1.0))
+            sleep = pause * random.uniform(0.7, 1.0)
+            time.sleep(sleep if said else min(sleep, max(_SAY_AFTER - away, 0.01)))
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _end(self, error: OpError) -> None:

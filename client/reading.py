@@ -67,7 +67,7 @@ class _Wanted:
         if value.nbytes <= _REMEMBER and type(self.tensor) is Tensor:
             value.flags.writeable = False
             self.tensor._value = value
-        return value  # type: ignore[no-any-return]
+        return value
 
     def _check(self, spec: Spec) -> None:
         expected = self.tensor._spec
@@ -138,7 +138,7 @@ def _results(operands: list[Operand], wanted: list[_Wanted]) -> Any:
     found = []
     for operand in operands:
         w = fetched.get(id(operand))
-        value: Any = w.value() if w is not None else operand._value  # type: ignore[attr-defined]
+        value: Any = w.value() if w is not None else operand._value
         found.append(value[()] if not value.ndim else value if value.flags.writeable else value.copy())
     return found[0] if len(found) == 1 else found
 

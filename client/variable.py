@@ -17,9 +17,10 @@ from client.api import public
 from client.convert import convert_to_tensor
 from client.reading import read
 from client.shape import TensorShape
-from client.tensor import PREFIX, Operand, Reference, Tensor
+from client.tensor import Operand, Reference, Tensor
 from protocol.dtypes import as_dtype
 from protocol.ops import OPS
+from protocol.placement import PREFIX
 from protocol.spec import Spec, merge_shapes
 from protocol.wire import RUN, Item
 

@@ -125,7 +125,9 @@ class Stream:
                 self.undone_bytes -= self._undone.popleft().size
 
     def execute(self, total: int) -> None:
-        """Note that `total` of the peer's items (all since the session began) have been executed."""
+        """Note that `total` of the peer's items (all since the session began) have been executed; fewer than noted before is no news."""
+        if total <= self.executed:
+            return
         self.executed = total
         while self._unexecuted and self._unexecuted[0].last_item <= total:
             self.unexecuted_bytes -= self._unexecuted.popleft().size

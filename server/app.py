@@ -24,6 +24,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import Depends, FastAPI, Request, Response, WebSocket
 from fastapi.responses import JSONResponse, StreamingResponse
+from starlette.requests import ClientDisconnect
 
 import protocol
 from protocol import wire
@@ -39,8 +40,8 @@ _FRAMES: Final = "application/vnd.telegrad.frames"
 _READ_WAIT: Final = 600.0
 _CHUNK: Final = 2**20
 _MAX_BODY: Final = 4 * MAX_FRAME
-_RANGE: Final = re.compile(r"bytes=(\d+)-(\d*)")
-_CONTENT_RANGE: Final = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
+_RANGE: Final = re.compile(r"bytes=(\d{1,18})-")
+_CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})")
 
 
 def create_app(settings: Settings, devices: list[Device]) -> FastAPI:
@@ -57,6 +58,7 @@ def create_app(settings: Settings, devices: list[Device]) -> FastAPI:
     app.state.sessions = sessions
     app.add_middleware(Guard, settings=settings)
     app.add_exception_handler(OpError, _problem)
+    app.add_exception_handler(ClientDisconnect, _nobody)
     _add_session_routes(app, sessions)
     _add_frame_routes(app, sessions)
     _add_payload_routes(app, sessions)
@@ -68,6 +70,11 @@ async def _problem(_: Request, error: Exception) -> Response:
     assert isinstance(error, OpError)
     status, body = problem(error)
     return JSONResponse(body, status, media_type="application/problem+json")
+
+
+async def _nobody(_: Request, error: Exception) -> Response:
+    """The client went in the middle of its request: nobody reads this answer, and nothing is wrong here."""
+    return Response(status_code=400)
 
 
 def _named_session(request: Request, identifier: str) -> Session:
@@ -129,9 +136,13 @@ def _add_payload_routes(app: FastAPI, sessions: Sessions) -> None:
         match = _CONTENT_RANGE.fullmatch(request.headers.get("content-range", ""))
         if match is None:
             raise InvalidArgumentError("an upload needs Content-Range: bytes first-last/total")
-        offset, total = int(match[1]), int(match[3])
+        offset, last, total = map(int, match.groups())
         target = session.payloads.open(upload, total)
+        if target is None:
+            return {"received": total}
         async for chunk in request.stream():
+            if offset + len(chunk) > last + 1:
+                raise InvalidArgumentError(f"more bytes than the {match[0]!r} announced")
             target.write(offset, chunk)
             offset += len(chunk)
         return {"received": target.received}
@@ -160,7 +171,7 @@ def _range_start(request: Request, size: int) -> int:
     if text is None:
         return 0
     match = _RANGE.fullmatch(text)
-    if match is None or match[2] or int(match[1]) > size:
+    if match is None or int(match[1]) > size:
         raise InvalidArgumentError(f"the range {text!r} is none of bytes=first- within {size} bytes")
     return int(match[1])
 

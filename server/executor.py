@@ -29,6 +29,7 @@ from server.values import Poison, Store, Value, Variable
 
 _MAX_OPS: Final = 4096
 _MAX_PLANS: Final = 1024
+_MAX_ATTR_ELEMENTS: Final = 4096
 _KEEP_VIEW_UP_TO: Final = 1024
 _CANCELLABLE: Final = frozenset((Item.RUN, Item.READ))
 
@@ -247,7 +248,7 @@ class Executor:
         if type(found) is Poison:
             raise _Poisoned(found)
         assert isinstance(found, Value)
-        if not found.spec.dtype.is_integer or len(found.spec.shape or ()) > 2 or element_count(found.spec.shape) > 4096:
+        if element_count(found.spec.shape) > _MAX_ATTR_ELEMENTS:
             raise InvalidArgumentError(f"a tensor of {found.spec} cannot stand for an attribute")
         host = found.array if found.device is None else found.device.host(found.array)
         return _as_tuple(host.tolist())

@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 
 from protocol import wire
-from protocol.errors import ProtocolError
+from protocol.errors import InternalError, OpError
 from protocol.wire import Frame, Item
 from server.denormals import flush_denormals
 from server.executor import Executor
@@ -39,7 +39,7 @@ class ThreadHost:
         loop: asyncio.AbstractEventLoop,
         on_replies: Callable[[int, bytes, int], None],
         on_progress: Callable[[int], None],
-        on_broken: Callable[[ProtocolError], None],
+        on_broken: Callable[[OpError], None],
     ) -> None:
         self._loop = loop
         self._on_replies = on_replies
@@ -117,8 +117,8 @@ class ThreadHost:
                 break
             try:
                 self._execute(wire.unpack_items(frame))
-            except ProtocolError as error:
-                self._call(self._on_broken, error)
+            except Exception as error:
+                self._call(self._on_broken, error if isinstance(error, OpError) else InternalError(repr(error)))
                 break
             frames += 1
             delivered = bool(self._replies)

@@ -18,7 +18,7 @@ from protocol.spec import Spec
 from server.devices import Device
 
 _MAX_OPEN: Final = 4096
-_REMEMBERED_REFUSALS: Final = 1024
+_REMEMBERED: Final = 1024
 
 
 class Upload:
@@ -72,20 +72,23 @@ class Payloads:
         self._undeclared = 0
         self._lock = threading.Lock()
         self._offers: dict[int, np.ndarray[Any, Any]] = {}
-        self._refused: deque[int] = deque(maxlen=_REMEMBERED_REFUSALS)
+        self._refused: deque[int] = deque(maxlen=_REMEMBERED)
+        self._over: dict[int, int] = {}  # the last uploads that became a value, or never will, and their sizes
         self._waiting: dict[int, asyncio.Event] = {}
         self._closed = False
 
     # --- uploads -----------------------------------------------------------------------------------------------------
 
-    def open(self, upload: int, nbytes: int) -> Upload:
-        """The upload, made at the first PUT that names it.
+    def open(self, upload: int, nbytes: int) -> Upload | None:
+        """The upload, made at the first PUT that names it; None when it is over, so that nobody wants its bytes (any more).
 
         Raises:
             InvalidArgumentError: it was opened with another size.
             ResourceExhaustedError: too many bytes or uploads are open.
         """
         with self._lock:
+            if upload in self._over:
+                return None
             found = self._uploads.get(upload)
             if found is None:
                 found = self._make(upload, nbytes)
@@ -109,28 +112,39 @@ class Payloads:
         """The upload that an item of the stream marks; it is the store's from here on."""
         with self._lock:
             found = self._uploads.get(upload)
-            if found is None:
-                store.charge(spec.nbytes)
-                found = self._make(upload, spec.nbytes)
-            else:
-                self._undeclared -= found.nbytes
+            try:
+                if found is None:
+                    store.charge(spec.nbytes)
+                    found = self._make(upload, spec.nbytes)
+                else:
+                    self._undeclared -= found.nbytes
+            except ResourceExhaustedError:
+                self._end(upload, spec.nbytes)
+                raise
             if found.nbytes != spec.nbytes or found.spec is not None:
                 raise ProtocolError(f"upload {upload} is declared twice, or with another size than it has")
             found.spec, found.device = spec, device
             return found
 
     def received(self, upload: int) -> int:
-        """How many bytes of an upload have come; 0 for one that is not open yet."""
+        """How many bytes of an upload have come: 0 for one that is not open yet, all for one that is over."""
         found = self._uploads.get(upload)
-        return 0 if found is None else found.received
+        return self._over.get(upload, 0) if found is None else found.received
 
     def finish(self, upload: Upload) -> None:
         """Forget an upload that has become a value."""
         with self._lock:
             for key, value in self._uploads.items():
                 if value is upload:
-                    del self._uploads[key]
+                    self._end(key, value.nbytes)
                     return
+
+    def _end(self, upload: int, nbytes: int) -> None:
+        """With the lock: forget an upload but for its being over, which a client that missed the answer will ask."""
+        self._uploads.pop(upload, None)
+        self._over[upload] = nbytes
+        while len(self._over) > _REMEMBERED:
+            del self._over[next(iter(self._over))]
 
     # --- reads -------------------------------------------------------------------------------------------------------
 

@@ -10,21 +10,22 @@ from __future__ import annotations
 
 import hmac
 import json
+import re
 from typing import Any, Final
 
-from protocol.errors import OpError, PermissionDeniedError, UnauthenticatedError
+from protocol.errors import OpError, PermissionDeniedError, SequenceGapError, UnauthenticatedError
 from server.settings import Settings
 
 _OPEN_PATHS: Final = frozenset(("/healthz", "/readyz"))
-_LOOPBACK_HOSTS: Final = frozenset(("localhost", "127.0.0.1", "[::1]", "testserver"))
+_LOOPBACK_HOST: Final = re.compile(r"localhost|127(\.\d{1,3}){3}|\[::1\]|testserver", re.IGNORECASE)
 
 STATUS: Final = {1: 409, 3: 400, 5: 404, 7: 403, 8: 507, 12: 501, 16: 401, 64: 404, 65: 400}
-"""HTTP status by error code; others are 500."""
+"""HTTP status by error code; others are 500, and what a new connection mends (`SequenceGapError`) is 409."""
 
 
 def problem(error: OpError) -> tuple[int, dict[str, Any]]:
     """The HTTP status and the problem-details body (RFC 9457) for an error."""
-    status = STATUS.get(error.error_code, 500)
+    status = 409 if isinstance(error, SequenceGapError) else STATUS.get(error.error_code, 500)
     body = {
         "type": "about:blank",
         "title": type(error).__name__,
@@ -60,7 +61,7 @@ class Guard:
         if settings.loopback and settings.uds is None:
             host = headers.get(b"host", b"").decode("latin-1")
             name = host if host.endswith("]") else host.rpartition(":")[0] or host
-            if name not in _LOOPBACK_HOSTS and not name.startswith("127."):
+            if _LOOPBACK_HOST.fullmatch(name) is None:  # 127.example.org is a name like any other
                 return PermissionDeniedError(f"the Host {name!r} is not this server's")
         if self._token is not None and path not in _OPEN_PATHS:
             scheme, _, given = headers.get(b"authorization", b"").partition(b" ")

@@ -163,7 +163,7 @@ class Session:
         if self.connection is not None:
             self._send(self.stream.control(Kind.ACK))
 
-    def _break(self, error: ProtocolError) -> None:
+    def _break(self, error: OpError) -> None:
         log.warning("session %s ends: %s", self.id[:8], error)
         self.broken = error
         if self.connection is not None:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import math
 import threading
-from types import SimpleNamespace
 from typing import Any, Final
 
 import numpy as np
 
-from client.api import names_in, public
+from client.api import namespace, public
 from client.convert import convert_to_tensor
 from client.dispatch import coerce
+from client.ops.distributions import draw_binomial
 from client.ops.random import Algorithm, Stream, check_algorithm, check_bounds, draw_normal, draw_uniform
 from client.seeding import entropy, signed
 from client.tensor import Tensor
-from protocol.dtypes import as_dtype, float32, uint64
+from protocol.dtypes import as_dtype, float32, int32, uint64
 from protocol.ops import OPS
 from protocol.philox import SPLIT, Words
 from protocol.spec import MAX_ELEMENTS
@@ -227,6 +227,11 @@ class Generator:
         shape, stream = self._draw(shape)
         return draw_uniform(shape, None, None, as_dtype(dtype), stream)
 
+    def binomial(self, shape: Any, counts: Any, probs: Any, dtype: Any = int32, name: str | None = None) -> Tensor:
+        """Counts of successes; the arguments are those of `tf.random.stateless_binomial`."""
+        shape, stream = self._draw(shape)
+        return draw_binomial(shape, counts, probs, dtype, stream)
+
     def __repr__(self) -> str:
         return f"<tf.random.Generator key={self._key} counter={self._counter}>"
 
@@ -259,4 +264,4 @@ def set_global_generator(generator: Generator) -> None:
         _global = generator
 
 
-public("random.experimental")(SimpleNamespace(**names_in("random.experimental")))
+public("random.experimental")(namespace("random.experimental"))

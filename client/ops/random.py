@@ -43,7 +43,7 @@ def check_algorithm(alg: Any) -> None:
         )
 
 
-def _pair(seed: Any) -> Any:
+def check_seed(seed: Any) -> Any:
     """A `stateless_` function's seed: checked here only where the attribute's own check would be unclear."""
     if isinstance(seed, int | np.integer):
         raise InvalidArgumentError("seed must have shape [2], not []")
@@ -242,7 +242,7 @@ def stateless_normal(
     True
     """
     check_algorithm(alg)
-    return draw_normal("random_normal", shape, mean, stddev, dtype, (_pair(seed), 0))
+    return draw_normal("random_normal", shape, mean, stddev, dtype, (check_seed(seed), 0))
 
 
 @public("random.stateless_truncated_normal")
@@ -275,7 +275,7 @@ def stateless_truncated_normal(
     True
     """
     check_algorithm(alg)
-    return draw_normal("random_truncated_normal", shape, mean, stddev, dtype, (_pair(seed), 0))
+    return draw_normal("random_truncated_normal", shape, mean, stddev, dtype, (check_seed(seed), 0))
 
 
 @public("random.stateless_uniform")
@@ -310,7 +310,7 @@ def stateless_uniform(
     True
     """
     check_algorithm(alg)
-    return draw_uniform(shape, minval, maxval, check_bounds(dtype, minval, maxval), (_pair(seed), 0))
+    return draw_uniform(shape, minval, maxval, check_bounds(dtype, minval, maxval), (check_seed(seed), 0))
 
 
 def check_bounds(dtype: Any, minval: Any, maxval: Any) -> DType:
@@ -348,7 +348,7 @@ def stateless_categorical(
     >>> tf.random.stateless_categorical([[0.0, -1e9]], 3, seed=(1, 2)).numpy().tolist()
     [[0, 0, 0]]
     """
-    attrs = {"num_samples": num_samples, "seed": _pair(seed), "dtype": as_dtype(dtype)}
+    attrs = {"num_samples": num_samples, "seed": check_seed(seed), "dtype": as_dtype(dtype)}
     return call("random_categorical", logits, **attrs)  # type: ignore[no-any-return]
 
 
@@ -370,7 +370,7 @@ def stateless_shuffle(value: Any, seed: Any, alg: Any = "auto_select", name: str
     [1, 2, 3]
     """
     check_algorithm(alg)
-    return call("random_shuffle", value, seed=_pair(seed))  # type: ignore[no-any-return]
+    return call("random_shuffle", value, seed=check_seed(seed))  # type: ignore[no-any-return]
 
 
 @public("random.split", "random.experimental.stateless_split")

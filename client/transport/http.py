@@ -27,7 +27,9 @@ class HttpConnection:
 
     def __init__(self, endpoint: Endpoint, session: str) -> None:
         self._path = f"{endpoint.prefix}/v1/sessions/{session}"
-        self._client = make_client(endpoint)
+        # A client for each thread, closed by it: one closed under another's request would leave that one's socket open.
+        self._sender = make_client(endpoint)
+        self._poller = make_client(endpoint)
         self._incoming: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._outgoing: list[bytes] = []
         self._queued = 0
@@ -51,13 +53,13 @@ class HttpConnection:
             self._changed.notify_all()
 
     def _open(self, hello: bytes) -> None:
-        response = self._request("POST", "/connections", content=prefixed(hello))
+        response = self._request(self._sender, "POST", "/connections", content=prefixed(hello))
         self._attachment = response.headers["x-attachment"]
         self._deliver(response.content)
-        for work in (self._send_loop, self._poll_loop):
-            threading.Thread(target=self._guarded, args=(work,), name="telegrad-http", daemon=True).start()
+        for work, client in ((self._send_loop, self._sender), (self._poll_loop, self._poller)):
+            threading.Thread(target=self._guarded, args=(work, client), name="telegrad-http", daemon=True).start()
 
-    def _guarded(self, work: Any) -> None:
+    def _guarded(self, work: Any, client: httpx.Client) -> None:
         try:
             work()
         except Exception as error:
@@ -65,6 +67,8 @@ class HttpConnection:
                 self._error = self._error or error
                 self._changed.notify_all()
             self._incoming.put(error)
+        finally:
+            client.close()
 
     def _send_loop(self) -> None:
         while True:
@@ -75,7 +79,7 @@ class HttpConnection:
                     return
                 body = self._take()
                 self._changed.notify_all()
-            self._request("POST", f"/frames?attachment={self._attachment}", content=body)
+            self._request(self._sender, "POST", f"/frames?attachment={self._attachment}", content=body)
 
     def _take(self) -> bytes:
         size = count = 0
@@ -91,7 +95,7 @@ class HttpConnection:
     def _poll_loop(self) -> None:
         while not self._closed:
             path = f"/frames?attachment={self._attachment}&wait={_POLL_WAIT}"
-            self._deliver(self._request("GET", path).content)
+            self._deliver(self._request(self._poller, "GET", path).content)
 
     def _deliver(self, content: bytes) -> None:
         deframer = Deframer()
@@ -100,9 +104,9 @@ class HttpConnection:
         if not deframer.empty:
             raise ConnectionError("an answer ends in the middle of a frame")
 
-    def _request(self, method: str, path: str, content: bytes | None = None) -> httpx.Response:
+    def _request(self, client: httpx.Client, method: str, path: str, content: bytes | None = None) -> httpx.Response:
         try:
-            response = self._client.request(method, self._path + path, content=content)
+            response = client.request(method, self._path + path, content=content)
         except httpx.HTTPError as error:
             raise ConnectionError(f"{type(error).__name__}: {error}") from error
         raise_for_status(response.status_code, response.text if response.is_error else "")
@@ -137,7 +141,9 @@ class HttpConnection:
             self._closed = True
             self._changed.notify_all()
         self._incoming.put(ConnectionError("closed"))
-        self._client.close()
+        if self._attachment is None:
+            self._sender.close()
+            self._poller.close()
 
 
 def make_client(endpoint: Endpoint) -> httpx.Client:
@@ -149,5 +155,5 @@ def make_client(endpoint: Endpoint) -> httpx.Client:
         headers=endpoint.headers,
         transport=transport,
         timeout=httpx.Timeout(endpoint.connect_timeout, read=_POLL_WAIT + 40.0, write=60.0),
-        verify=endpoint.ssl_context() or True,
+        verify=endpoint.ssl_context() or False,  # without TLS there is nothing to verify, and no context to pay for
     )

@@ -269,3 +269,37 @@ def test_normal_reaches_far_and_never_breaks():
         assert np.abs(found).max() == pytest.approx(
             math.sqrt(2 * math.log(2.0) * (33 if dtype.size == 4 else 54)), rel=1e-6
         )
+
+
+# --- distributions with parameters ---
+
+
+def follows(values, distribution):
+    """A chi-squared test of counts, the rare ones taken together."""
+    low, high = int(values.min()), int(values.max())
+    seen = np.bincount((values - low).astype(int))
+    expected = distribution.pmf(np.arange(low, high + 1)) * len(values)
+    common = expected > 10
+    seen = np.append(seen[common], seen[~common].sum())
+    expected = np.append(expected[common], len(values) - expected[common].sum())
+    return stats.chisquare(seen, expected).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("alpha", [0.01, 0.7, 1.0, 2.5, 40.0, 1e6])
+def test_gamma(alpha):
+    values = KERNELS["random_gamma"](np, np.asarray(alpha), shape=(20_000,), seed=(5, 6))
+    assert accepts(values, "gamma", alpha)
+
+
+@pytest.mark.parametrize("rate", [0.1, 3.0, 9.99, 10.0, 12.0, 300.0])
+def test_poisson(rate):
+    values = KERNELS["random_poisson"](np, np.asarray(rate), shape=(40_000,), seed=(5, 6), dtype=dtypes.float64)
+    assert follows(values, stats.poisson(rate))
+
+
+@pytest.mark.parametrize(
+    ("count", "chance"), [(1, 0.3), (12, 0.9), (25, 0.5), (1000, 0.002), (200, 0.3), (90, 0.95), (800, 0.9)]
+)
+def test_binomial(count, chance):
+    values = KERNELS["random_binomial"](np, np.asarray(count), np.asarray(chance), shape=(40_000,), seed=(5, 6))
+    assert follows(values, stats.binom(count, chance))

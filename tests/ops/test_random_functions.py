@@ -325,6 +325,30 @@ def test_full_integers():
     assert set(values(g.uniform([100], 0, 3, tf.int64))) == {0, 1, 2}
 
 
+def test_gamma_poisson_and_binomial():
+    found = tf.random.gamma([500], [0.5, 4.0], [[1.0], [2.0]])
+    assert found.shape == (500, 2, 2)
+    np.testing.assert_allclose(tf.reduce_mean(found, 0), [[0.5, 4.0], [0.25, 2.0]], rtol=0.25)
+    assert values(tf.random.gamma([2], 0.0)) == [2.0**-126] * 2
+    assert np.isnan(values(tf.random.gamma([], -1.0)))
+    assert tf.random.stateless_gamma([3, 2], (1, 2), [1.0, 2.0], dtype=tf.float32).shape == (3, 2)
+    found = tf.random.poisson([500], [1, 40], dtype=tf.int64)
+    assert found.dtype == tf.int64
+    np.testing.assert_allclose(found.numpy().mean(0), [1, 40], rtol=0.25)
+    assert tf.random.stateless_poisson([3, 2], (1, 2), [1.0, 2.0]).dtype == tf.int32
+    found = tf.random.stateless_binomial([500, 2], (1, 2), [10, 100], [0.5, 0.25])
+    np.testing.assert_allclose(found.numpy().mean(0), [5, 25], rtol=0.25)
+    g = tf.random.Generator.from_seed(1)
+    assert values(g.binomial([2], 10, [0.0, 1.0])) == [0, 10]
+    assert values(g.state) == [2, 0, 1]
+    with pytest.raises(tf.errors.InvalidArgumentError, match="must end with broadcasted shape"):
+        tf.random.stateless_gamma([3, 2], (1, 2), [1.0, 2.0, 3.0])
+    with pytest.raises(ValueError, match="float64"):
+        tf.random.gamma([2], tf.constant(1.0, tf.float64))
+    with pytest.raises(ValueError, match="invalid value tf.int32"):
+        tf.random.gamma([2], 1, dtype=tf.int32)
+
+
 def test_generators_without_seeds_differ():
     one, two = (tf.random.Generator.from_non_deterministic_state() for _ in range(2))
     assert values(one.normal([4])) != values(two.normal([4]))

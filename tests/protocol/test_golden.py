@@ -1,4 +1,4 @@
-"""`protocol/README.md` against the code: every example encodes to its bytes and decodes back, and every table is the code's."""
+"""`protocol/README.md` against the code: every example encodes to its bytes and back, and every table is the code's."""
 
 import re
 from typing import Any

@@ -1,0 +1,160 @@
+"""What is measured, of whom, and what must hold: one entry a measurement.
+
+Owns: `MEASUREMENTS` and the words they are made of. Does not know how anything is run or printed. A measurement is a
+program in `benchmarks/work`, written once for every library that can run it, and the budgets that its medians must
+keep. Everything is kept as seconds, so that less is always better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from benchmarks import units
+
+
+class System(StrEnum):
+    """Who runs a program. The values are the names in the tables."""
+
+    OURS = "ours"
+    RAW = "raw"
+    NUMPY = "NumPy"
+    NUMPY_DENORMALS = "NumPy, denormals kept"
+    TF_LOCAL = "TF local"
+    TF_REMOTE = "TF remote"
+
+
+PEERS: Final = frozenset((System.NUMPY_DENORMALS, System.TF_LOCAL, System.TF_REMOTE))
+"""Measured only where asked for."""
+
+
+class Path(StrEnum):
+    """What lies between a program and its server."""
+
+    DIRECT = "direct"
+    PROXY = "proxy"
+    DELAY = "delay"
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A system behind a path."""
+
+    system: System
+    path: Path = Path.DIRECT
+
+
+OURS: Final = Contender(System.OURS)
+
+
+@dataclass(frozen=True)
+class Budget:
+    """`ours` may take at most `factor` times what `against` takes, and `plus` seconds; without `against`, `plus`
+    alone."""
+
+    text: str
+    against: Contender | None = None
+    factor: float = 1.0
+    plus: float = 0.0
+    ours: Contender = OURS
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One line of the table.
+
+    programs: which systems take part, and what each runs: `module:function` in `benchmarks/work`.
+    show: the text for a number of seconds. networked: whether it is worth measuring through a proxy too.
+    rounds: how often each contender has its turn. warm: whether a first, uncounted turn comes before.
+    needs_embedded: left out when the server is somebody else's.
+    """
+
+    name: str
+    title: str
+    programs: Mapping[System, str]
+    show: Callable[[float], str] = units.duration
+    budgets: tuple[Budget, ...] = ()
+    networked: bool = True
+    rounds: int = 5
+    warm: bool = True
+    needs_embedded: bool = False
+
+
+def everyone(program: str, **others: str) -> dict[System, str]:
+    """`program` for ours and TensorFlow, and `others` by the system's constant."""
+    shared = dict.fromkeys((System.OURS, System.TF_LOCAL, System.TF_REMOTE), program)
+    return {**shared, **{System[name]: other for name, other in others.items()}}
+
+
+_RAW: Final = Contender(System.RAW)
+_TF_LOCAL: Final = Contender(System.TF_LOCAL)
+_TF_REMOTE: Final = Contender(System.TF_REMOTE)
+_BEHIND_PROXY: Final = Contender(System.OURS, Path.PROXY)
+_DELAYED: Final = Contender(System.OURS, Path.DELAY)
+_DELAYED_RAW: Final = Contender(System.RAW, Path.DELAY)
+
+MEASUREMENTS: Final = (
+    Measurement(
+        "chained_add",
+        "chained add 4x4, one read at the end",
+        everyone("small_ops:chained_add"),
+        show=units.per_op,
+        budgets=(
+            Budget("below TF local", _TF_LOCAL),
+            Budget("delayed: 0.9 of the rate at 0 ms", _BEHIND_PROXY, 1 / 0.9, ours=_DELAYED),
+        ),
+    ),
+    Measurement(
+        "add_read",
+        "add + read (raw: WebSocket echo)",
+        everyone("small_ops:add_read", RAW="raw:echo"),
+        budgets=(
+            Budget("0.25 x TF remote", _TF_REMOTE, 0.25),
+            Budget("delayed: raw echo + 2 ms", _DELAYED_RAW, plus=2e-3, ours=_DELAYED),
+        ),
+    ),
+    Measurement(
+        "upload",
+        "upload 64 MB",
+        everyone("transfer:upload", RAW="raw:upload"),
+        show=units.throughput(2**26),
+        budgets=(Budget("0.5 x raw", _RAW, 1 / 0.5),),
+    ),
+    Measurement(
+        "download",
+        "download 64 MB",
+        everyone("transfer:download", RAW="raw:download"),
+        show=units.throughput(2**26),
+        budgets=(Budget("0.7 x raw", _RAW, 1 / 0.7),),
+    ),
+    Measurement(
+        "matmul",
+        "200 products of a shrinking 1000x1000 matrix",
+        {
+            System.OURS: "products:shrinking",
+            System.NUMPY: "products:shrinking_numpy",
+            System.NUMPY_DENORMALS: "products:shrinking_numpy",
+            System.TF_LOCAL: "products:shrinking",
+        },
+        networked=False,
+        rounds=3,
+        warm=False,
+    ),
+    Measurement(
+        "import",
+        "import, beyond import numpy",
+        {System.OURS: "startup:import_library", System.TF_LOCAL: "startup:import_library"},
+        budgets=(Budget("0.3 s", plus=0.3),),
+        networked=False,
+        rounds=7,
+    ),
+    Measurement(
+        "embedded_start",
+        "start of an embedded server",
+        {System.OURS: "startup:embedded_server"},
+        networked=False,
+        needs_embedded=True,
+    ),
+)
