@@ -52,7 +52,8 @@ OURS: Final = Contender(System.OURS)
 @dataclass(frozen=True)
 class Budget:
     """`ours` may take at most `factor` times what `against` takes, and `plus` seconds; without `against`, `plus`
-    alone."""
+    alone.
+    """
 
     text: str
     against: Contender | None = None

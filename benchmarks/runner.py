@@ -38,7 +38,8 @@ class Result:
 @dataclass(frozen=True)
 class Verdict:
     """A budget held against the medians. `measured` and `limit` are None when a contender was not asked for, or
-    failed."""
+    failed.
+    """
 
     budget: Budget
     measured: float | None

@@ -21,7 +21,8 @@ PEER_PYTHON: Final = os.environ.get("TELEGRAD_PEER_PYTHON", sys.executable)
 
 class Lab:
     """url, token: the server to measure, an embedded one when None. rtt: seconds that the delayed path adds. Use as a
-    context manager."""
+    context manager.
+    """
 
     def __init__(self, url: str | None, token: str | None, rtt: float) -> None:
         self._options = {"url": url, "token": token}

@@ -37,7 +37,8 @@ def add_read(tf: Any, seconds: float) -> list[float]:
 
 def _operand(tf: Any) -> Any:
     """A tensor whose value is at the server alone, as the operands of a longer program are, and that is there
-    already."""
+    already.
+    """
     x = tf.random.uniform([4, 4])
     (x + x).numpy()
     return x

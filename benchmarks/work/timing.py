@@ -11,7 +11,8 @@ from collections.abc import Callable
 
 def repeat(once: Callable[[], object], seconds: float, before: Callable[[], object] = lambda: None) -> list[float]:
     """How long each call of `once` took; calls until `seconds` have passed, one at least. `before` comes before each
-    and is not counted."""
+    and is not counted.
+    """
     samples: list[float] = []
     end = time.perf_counter() + seconds
     while not samples or time.perf_counter() < end:
