@@ -28,7 +28,7 @@ class Child:
     """`python -m MODULE ARGUMENTS`. `hello` is its first answer. Raises ChildError."""
 
     def __init__(self, module: str, *arguments: str, python: str = sys.executable) -> None:
-        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115
+        self._stderr = tempfile.TemporaryFile()
         self._module = module
         self._process = subprocess.Popen(
             [python, "-m", module, *arguments],

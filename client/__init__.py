@@ -1,6 +1,7 @@
 """TensorFlow-like eager tensors whose values live on a server: `import client as tf`.
 
-The API is TensorFlow 2's; beyond it there are `connect`, `disconnect`, `sync`, `stats` and `fetch`. Without a `connect`, the first op starts an embedded server.
+The API is TensorFlow 2's; beyond it there are `connect`, `disconnect`, `sync`, `stats` and `fetch`. Without a
+`connect`, the first op starts an embedded server.
 """
 
 from __future__ import annotations
@@ -15,24 +16,37 @@ from client.reading import fetch
 from client.shape import TensorShape
 from client.tensor import Tensor
 from client.variable import Variable
-from protocol import __version__
+from protocol import __version__, errors
 from protocol import dtypes as _dtypes
-from protocol import errors
 from protocol.dtypes import (
-    DType, as_dtype, bfloat16, complex64, complex128, float16, float32, float64, int8, int16, int32, int64,
-    uint8, uint16, uint32, uint64,
+    DType,
+    as_dtype,
+    bfloat16,
+    complex64,
+    complex128,
+    float16,
+    float32,
+    float64,
+    int8,
+    int16,
+    int32,
+    int64,
+    uint8,
+    uint16,
+    uint32,
+    uint64,
 )  # fmt: skip
-from protocol.dtypes import bool_ as bool  # noqa: A004
+from protocol.dtypes import bool_ as bool
 
 api.declare_ops()
 
-import client.ops  # noqa: E402
-from client import control_flow, functions, host_functions, mapping  # noqa: E402, F401
+import client.ops
+from client import control_flow, functions, host_functions, mapping
 
 operators.install()
 globals().update(api.names_in(""))
 
-from client import autograph, bitwise, config, linalg, math, nest, nn, random  # noqa: E402
+from client import autograph, bitwise, config, linalg, math, nest, nn, random
 
 half, double = float16, float64
 newaxis = None

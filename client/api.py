@@ -1,6 +1,7 @@
 """The public names: TensorFlow's dotted paths, each with its function.
 
-Owns: `public`, `names_in`, and the functions made from op declarations that have `public` names. Does not know what they compute.
+Owns: `public`, `names_in`, and the functions made from op declarations that have `public` names. Does not know what
+they compute.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ PUBLIC: Final[dict[str, Any]] = {}
 
 
 def public(*paths: str) -> Callable[[_F], _F]:
-    """Offer a function or class under TensorFlow's names: `@public("clip_by_value")`, `@public("math.top_k", "nn.top_k")`."""
+    """Offer a function or class under TensorFlow's names: `@public("clip_by_value")`, `@public("math.top_k",
+    "nn.top_k")`.
+    """
 
     def register(function: _F) -> _F:
         for path in paths:

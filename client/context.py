@@ -1,4 +1,5 @@
-"""The program's current session: `connect`, `disconnect`, `sync`, `stats`, the embedded default, and the end of the program.
+"""The program's current session: `connect`, `disconnect`, `sync`, `stats`, the embedded default, and the end of the
+program.
 
 Owns: which session new tensors belong to. Does not know tensors.
 """
@@ -42,8 +43,8 @@ def connect(
     Args:
         url: `http://host:8470` or `https://host`. None: `TELEGRAD_URL`, else an embedded server.
         token: what the server wants to see. None: `TELEGRAD_TOKEN`.
-        reconnect_timeout: seconds to keep trying after the connection is lost. None: as long as the server keeps the session.
-        transport: `auto` (WebSocket, and HTTP where that is blocked), `websocket` or `http`.
+        reconnect_timeout: seconds to keep trying after the connection is lost. None: as long as the server keeps the
+        session. transport: `auto` (WebSocket, and HTTP where that is blocked), `websocket` or `http`.
 
     Raises:
         tf.errors.UnavailableError: the server cannot be reached, or an embedded one does not start.
@@ -77,9 +78,7 @@ def connect(
         _session, _link, _server = session, link, server
 
 
-def _open(
-    endpoint: Endpoint, reconnect_timeout: float | None, server: EmbeddedServer | None
-) -> tuple[Session, Link]:
+def _open(endpoint: Endpoint, reconnect_timeout: float | None, server: EmbeddedServer | None) -> tuple[Session, Link]:
     try:
         identifier = request_json(endpoint, "POST", "/v1/sessions")["session"]
         session = Session(endpoint, identifier)
@@ -94,7 +93,9 @@ def _not_ours() -> None:
 
 
 def disconnect() -> None:
-    """Leave the server, which frees what this program holds there; an embedded server ends. Tensors of the session are gone."""
+    """Leave the server, which frees what this program holds there; an embedded server ends. Tensors of the session are
+    gone.
+    """
     global _session, _link, _server
     with _lock:
         session, link, server = _session, _link, _server
@@ -137,9 +138,9 @@ def sync() -> None:
 def stats() -> dict[str, int]:
     """Counters of the current session.
 
-    `ops` issued, `waits` (times this program blocked for a round trip), `stalls` (times a producer was held back by flow
-    control), `bytes_sent`, `bytes_received`, `frames_sent`, `reconnects`, and the server's `server_tensors` and `server_bytes`. Asking the server is a
-    round trip, which is not counted; failures are not raised by it.
+    `ops` issued, `waits` (times this program blocked for a round trip), `stalls` (times a producer was held back by
+    flow control), `bytes_sent`, `bytes_received`, `frames_sent`, `reconnects`, and the server's `server_tensors` and
+    `server_bytes`. Asking the server is a round trip, which is not counted; failures are not raised by it.
 
     >>> import client as tf
     >>> before = tf.stats()["waits"]
@@ -191,4 +192,3 @@ def _forget_after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_after_fork)
-

@@ -344,7 +344,7 @@ _names = _Names()
 
 
 @public("name_scope")
-class name_scope(AbstractContextManager[str]):  # noqa: N801
+class name_scope(AbstractContextManager[str]):
     """A context that prefixes the names of what is made in it; entering gives the whole prefix.
 
     Names don't change what ops do. A name that ends in a slash stands for itself, outside of all other scopes.

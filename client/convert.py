@@ -1,7 +1,7 @@
 """From Python and NumPy values to tensors.
 
-Owns: `convert_to_tensor`, `constant`, the conversion of an op's operands, and which values travel inside the items that use them. Does not know
-promotion's rules (`protocol.promotion`).
+Owns: `convert_to_tensor`, `constant`, the conversion of an op's operands, and which values travel inside the items that
+use them. Does not know promotion's rules (`protocol.promotion`).
 """
 
 from __future__ import annotations
@@ -110,7 +110,8 @@ def constant(value: Any, dtype: Any = None, shape: Any = None, name: str = "Cons
 def _converted(value: Any, dtype: DType | None, hint: DType | None) -> Tensor:
     kind = type(value)
     if kind is float or kind is int or kind is bool:
-        # Python's numbers come again and again (`x + 1`); they are immutable, and so is their tensor. The sign tells -0.0 from 0.0.
+        # Python's numbers come again and again (`x + 1`); they are immutable, and so is their tensor. The sign tells
+        # -0.0 from 0.0.
         key = (value, kind, dtype, hint, value == 0 and str(value))
         found = _scalars.get(key)
         if found is None:
@@ -195,7 +196,8 @@ def static_value(value: Any) -> np.ndarray[Any, Any] | None:
 def convert_operands(op: Op, values: Sequence[Any]) -> list[Operand]:
     """An op's operands as tensors and variables, by its dtype groups.
 
-    Values of the shared group T take the dtype of the first tensor among them; without one, the first value's natural dtype.
+    Values of the shared group T take the dtype of the first tensor among them; without one, the first value's natural
+    dtype.
     """
     if op.name in _rules() and len(values) == 2:
         left, right = (v._spec.dtype if isinstance(v, Operand) else v for v in values)

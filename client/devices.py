@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from client.tensor import Operand, Tensor
 
 
-
 class _Scopes(threading.local):
     stack: tuple[str | None, ...] = ()
 
@@ -60,7 +59,9 @@ def check(name: str) -> None:
 
     known = context.session().devices
     if name not in known:
-        raise InvalidArgumentError(f"Could not satisfy device specification {name!r}: the server has {', '.join(known)}")
+        raise InvalidArgumentError(
+            f"Could not satisfy device specification {name!r}: the server has {', '.join(known)}"
+        )
 
 
 def innermost() -> str | None:

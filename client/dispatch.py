@@ -94,7 +94,8 @@ def execute(op: Op, inputs: Sequence[Operand], attrs: Mapping[str, Any] = _NO_AT
         item = (RUN, number, out, operands, attrs)
     else:
         item = (RUN, number, out, operands)
-    # The proxies come first: were this thread interrupted between the two, the server would keep a result that nobody releases.
+    # The proxies come first: were this thread interrupted between the two, the server would keep a result that nobody
+    # releases.
     if single:
         result: Any = Tensor(session, inferred, out, None, place)  # type: ignore[arg-type]
     else:
@@ -158,5 +159,3 @@ def _has_float(value: Any) -> bool:
 
 def _nested(value: Any) -> Any:
     return tuple(map(_nested, value)) if isinstance(value, list) else value
-
-

@@ -1,7 +1,8 @@
 """The embedded server: a child process of this program, for who has not said where a server is.
 
-Owns: starting it (Unix socket where there is one, a random token, its standard input as the leash) and ending it. Does not know sessions.
-The child ends when its standard input does, which the system sees to even when this program is killed.
+Owns: starting it (Unix socket where there is one, a random token, its standard input as the leash) and ending it. Does
+not know sessions. The child ends when its standard input does, which the system sees to even when this program is
+killed.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ class EmbeddedServer:
         token = secrets.token_urlsafe(24)
         self._directory = tempfile.mkdtemp(prefix="telegrad-") if hasattr(socket, "AF_UNIX") else None
         where = ["--uds", os.path.join(self._directory, "socket")] if self._directory else ["--port", "0"]
-        # -P keeps the working directory off the child's path: a user's own server/ or protocol/ folder must not shadow ours.
+        # -P keeps the working directory off the child's path: a user's own server/ or protocol/ folder must not shadow
+        # ours.
         command = [sys.executable, "-P", "-m", "server", *where, "--stop-with-stdin", "--log-level", "warning"]
         self._process = subprocess.Popen(
             command,
@@ -50,7 +52,9 @@ class EmbeddedServer:
 
     @staticmethod
     def _environment() -> dict[str, str]:
-        """This process's environment without options meant for another server, and with the path that imports our packages from."""
+        """This process's environment without options meant for another server, and with the path that imports our
+        packages from.
+        """
         kept = {k: v for k, v in os.environ.items() if not k.startswith("TELEGRAD_") or k in _PASSED_ON}
         package = importlib.util.find_spec("server")
         if package is not None and package.submodule_search_locations:
@@ -98,4 +102,6 @@ class EmbeddedServer:
             shutil.rmtree(self._directory, ignore_errors=True)
 
 
-_PASSED_ON: Final = frozenset(("TELEGRAD_DEVICE", "TELEGRAD_MEMORY_LIMIT", "TELEGRAD_HEARTBEAT", "TELEGRAD_SESSION_TTL"))
+_PASSED_ON: Final = frozenset(
+    ("TELEGRAD_DEVICE", "TELEGRAD_MEMORY_LIMIT", "TELEGRAD_HEARTBEAT", "TELEGRAD_SESSION_TTL")
+)

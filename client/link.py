@@ -1,6 +1,7 @@
 """Keeps a session's connection up: the I/O thread, heartbeat, reconnecting with backoff.
 
-Owns: `Link`. Does not know items. What is lost with a connection is sent again by the rules of `protocol.stream`; the user sees a pause.
+Owns: `Link`. Does not know items. What is lost with a connection is sent again by the rules of `protocol.stream`; the
+user sees a pause.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ _TICK: Final = 0.5
 
 
 class Link:
-    """The thread that owns a session's connection. `server_gone` says whether trying again is hopeless (an embedded server that ended)."""
+    """The thread that owns a session's connection. `server_gone` says whether trying again is hopeless (an embedded
+    server that ended).
+    """
 
     def __init__(
         self, session: Session, reconnect_timeout: float | None, server_gone: Callable[[], str | None]
@@ -111,9 +114,9 @@ class Link:
             now = time.monotonic()
             if session.frames_sent != before:
                 said = now
-            if now - said >= self._heartbeat * 0.9 or (session.owes_acknowledgement and not frames):
-                if session.send_control(Kind.ACK):
-                    said = now
+            due = now - said >= self._heartbeat * 0.9 or (session.owes_acknowledgement and not frames)
+            if due and session.send_control(Kind.ACK):
+                said = now
             if now - heard > _MISSED_HEARTBEATS * self._heartbeat:
                 raise ConnectionError(f"no sign of life for {now - heard:.0f} s")
 
@@ -171,5 +174,3 @@ class Link:
 def wire_error(error: Exception) -> OpError:
     """An unexpected exception of the I/O thread as an error for whoever waits."""
     return ProtocolError(f"{type(error).__name__} while reading from the server: {error}")
-
-

@@ -1,7 +1,7 @@
 """Python's operators on tensors and variables.
 
-Owns: the table from `__add__` and its like to ops, and its installation on `Operand`. Does not know promotion's rules (`protocol.promotion`) or what
-an index means (`client.indexing`).
+Owns: the table from `__add__` and its like to ops, and its installation on `Operand`. Does not know promotion's rules
+(`protocol.promotion`) or what an index means (`client.indexing`).
 """
 
 from __future__ import annotations
@@ -32,10 +32,12 @@ _OF_BOOLS: Final = {"bitwise_and": "logical_and", "bitwise_or": "logical_or", "b
 
 
 def binary(rule: str, op: Op, x: Any, y: Any) -> Any:
-    """`x <rule> y`, with operands promoted as TensorFlow's operators do. At least one of the two is a tensor or variable.
+    """`x <rule> y`, with operands promoted as TensorFlow's operators do. At least one of the two is a tensor or
+    variable.
 
     Raises:
-        TypeError, ValueError, tf.errors.InvalidArgumentError: dtypes that don't go together, or shapes that don't broadcast.
+        TypeError, ValueError, tf.errors.InvalidArgumentError: dtypes that don't go together, or shapes that don't
+        broadcast.
     """
     left = x._spec.dtype if isinstance(x, Operand) else x
     right = y._spec.dtype if isinstance(y, Operand) else y

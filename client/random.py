@@ -7,7 +7,7 @@ from typing import Any
 from client.api import names_in
 
 globals().update(names_in("random"))
-__all__ = sorted(names_in("random"))  # noqa: PLE0605
+__all__ = sorted(names_in("random"))
 
 
 def __getattr__(name: str) -> Any:

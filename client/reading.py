@@ -1,6 +1,7 @@
 """Reads: the one thing that waits.
 
-Owns: `read`, `fetch`, `read_summary`, `resolve_shape`; which values are remembered. Does not know the stream beyond starting and finishing reads.
+Owns: `read`, `fetch`, `read_summary`, `resolve_shape`; which values are remembered. Does not know the stream beyond
+starting and finishing reads.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from client.format import edge_items, summary_threshold
-from client.session import Read, Session
+from client.session import Read
 from client.tensor import Operand, Tensor, size_known
 from protocol.dtypes import as_dtype
 from protocol.errors import InternalError
@@ -20,7 +21,6 @@ from protocol.wire import MAX_INLINE
 
 _REMEMBER: Final = 64 * 1024
 """Bytes of a value that a tensor keeps once it was read."""
-
 
 
 class _Wanted:
@@ -38,7 +38,9 @@ class _Wanted:
         self._found: np.ndarray[Any, Any] | None = None
 
     def start(self, beside: bool) -> None:
-        """Open the connection of a large value together with its read item, in another thread when others are to be read too."""
+        """Open the connection of a large value together with its read item, in another thread when others are to be
+        read too.
+        """
         size = size_known(self.tensor._spec)
         if size is not None and size > MAX_INLINE:
             if beside:
@@ -164,7 +166,7 @@ def _future(operands: list[Operand], wanted: list[_Wanted]) -> Future[Any]:
 
 
 def read_summary(tensor: Tensor) -> tuple[np.ndarray[Any, Any], tuple[int, ...]]:
-    """What a print needs, in one wait: the value and its shape; of a value that NumPy would summarise only the edges."""
+    """What a print needs, in one wait: the value and its shape, of a long value only the edges."""
     items, threshold = edge_items(), summary_threshold()
     if tensor._value is not None:
         return tensor._value, tensor._value.shape
@@ -188,5 +190,3 @@ def resolve_shape(tensor: Tensor) -> None:
     shape: Tensor = call("shape", tensor, out_type="int64")
     dims = tuple(int(d) for d in shape._read())
     tensor._spec = Spec(tensor._spec.dtype, dims)
-
-

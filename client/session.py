@@ -1,11 +1,13 @@
 """A session on the client's side: what is issued, what is sent, what is waited for.
 
-Owns: `Session`: the pending items and releases, the flush policy, credit, waits, failures and their source lines. Does not know tensors or ops' meaning, nor how
-frames travel (`client.transport`) or how a connection is kept up (`client.link`).
+Owns: `Session`: the pending items and releases, the flush policy, credit, waits, failures and their source lines. Does
+not know tensors or ops' meaning, nor how frames travel (`client.transport`) or how a connection is kept up
+(`client.link`).
 
-Any thread may issue. A producer appends to a list, which is atomic, and one thread at a time takes what is there and sends it: whoever fills a batch, whoever waits,
-or else the I/O thread, which is woken at the first item of a batch and finds more of them the longer the producers keep the
-interpreter. The taker takes the pending releases before the pending items and writes them after these, so that no item can follow its operand's release.
+Any thread may issue. A producer appends to a list, which is atomic, and one thread at a time takes what is there and
+sends it: whoever fills a batch, whoever waits, or else the I/O thread, which is woken at the first item of a batch and
+finds more of them the longer the producers keep the interpreter. The taker takes the pending releases before the
+pending items and writes them after these, so that no item can follow its operand's release.
 """
 
 from __future__ import annotations
@@ -118,7 +120,9 @@ class Session:
         self._reads: dict[int, Read] = {}
         self._numbers = itertools.count(1)
         self._failures: list[Failure] = []
-        self._told: dict[int, Exception] = {}  # the last failures, told or not: a value they poisoned raises the same error
+        self._told: dict[
+            int, Exception
+        ] = {}  # the last failures, told or not: a value they poisoned raises the same error
         self._connection: Any = None
         self._transit = 0
         self._transit_changed = threading.Condition()
@@ -215,7 +219,9 @@ class Session:
         return True
 
     def transmit(self, frame: bytes) -> None:
-        """With the send lock: write a frame to the connection there is. A sequenced frame that is lost is sent again on the next."""
+        """With the send lock: write a frame to the connection there is. A sequenced frame that is lost is sent again on
+        the next.
+        """
         connection = self._connection
         if connection is None:
             return
@@ -457,7 +463,7 @@ class Session:
             self._pool.shutdown(wait=False, cancel_futures=True)
 
     def drain(self, timeout: float) -> list[Failure]:
-        """At exit: send what is pending, wait for it up to `timeout` seconds, and return the failures nobody has seen."""
+        """At exit: send what is pending, wait up to `timeout` seconds for it; the failures nobody has seen."""
         deadline = time.monotonic() + timeout
         if self.alive() and self._connection is not None:
             read = self.start_read(kind=Item.SYNC)
@@ -491,4 +497,3 @@ def _after_fork_in_child() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork_in_child)
-

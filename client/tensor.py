@@ -1,7 +1,7 @@
 """`tf.Tensor`: a proxy of a value on the server.
 
-Owns: `Tensor`: what is known of it here (dtype, shape, a small value), reading it, printing it, Python's protocols. Does not know how ops are sent
-(`client.dispatch`) or which ops operators mean (`client.operators`, which adds them).
+Owns: `Tensor`: what is known of it here (dtype, shape, a small value), reading it, printing it, Python's protocols.
+Does not know how ops are sent (`client.dispatch`) or which ops operators mean (`client.operators`, which adds them).
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 
 class Operand:
-    """What an op takes: a tensor or a variable. `_operand` is its id on the server, or the value itself where that is small and known."""
+    """What an op takes: a tensor or a variable. `_operand` is its id on the server, or the value itself where that is
+    small and known.
+    """
 
     __slots__ = ("_operand", "_place", "_session", "_spec")
 
@@ -40,6 +42,7 @@ class Operand:
         return self._spec.dtype
 
     if TYPE_CHECKING:  # `client.operators` installs the operators
+
         def __getattr__(self, name: str) -> Any: ...
         def __getitem__(self, key: Any) -> Any: ...
 
@@ -47,8 +50,9 @@ class Operand:
 class Tensor(Operand):
     """An immutable multi-dimensional array on the server.
 
-    Made by ops and by `tf.constant`. Attributes that describe it are known here and cost nothing; `numpy()`, `print`, `float(x)`, `bool(x)`,
-    iteration over values and `np.asarray(x)` read it: they wait for the server, at most once for a tensor.
+    Made by ops and by `tf.constant`. Attributes that describe it are known here and cost nothing; `numpy()`, `print`,
+    `float(x)`, `bool(x)`, iteration over values and `np.asarray(x)` read it: they wait for the server, at most once for
+    a tensor.
 
     >>> import client as tf
     >>> x = tf.constant([[1, 2], [3, 4]])
@@ -146,7 +150,8 @@ class Tensor(Operand):
         """The value as a NumPy array, a NumPy scalar for a scalar. Waits, unless it is known here already.
 
         Raises:
-            tf.errors.OpError: computing it, or anything it depends on, failed; or another op failed and nobody has been told yet.
+            tf.errors.OpError: computing it, or anything it depends on, failed; or another op failed and nobody has been
+            told yet.
         """
         value = self._read()
         if not value.ndim:
@@ -165,7 +170,7 @@ class Tensor(Operand):
             raise ValueError(
                 "The truth value of an array with more than one element is ambiguous. Use a.any() or a.all()"
                 if value.size
-                else "The truth value of an empty array is ambiguous. Use `array.size > 0` to check that an array is not empty."
+                else "The truth value of an empty array is ambiguous. Use `array.size > 0` to check for emptiness."
             )
         return bool(value)
 
@@ -261,7 +266,9 @@ class Tensor(Operand):
 
     def eval(self, *_: Any, **__: Any) -> Any:
         """Of TensorFlow 1. Raises NotImplementedError."""
-        raise NotImplementedError("eval is not supported when eager execution is enabled, is .numpy() what you're looking for?")
+        raise NotImplementedError(
+            "eval is not supported when eager execution is enabled, is .numpy() what you're looking for?"
+        )
 
 
 class Reference:

@@ -1,7 +1,7 @@
 """`tf.Variable`: a value on the server that ops can change.
 
-Owns: `Variable`: creation, assignment, reading, its lifetime. Does not know tapes or optimizers. An op that takes a variable takes the value
-it has at that point of the stream, so reading one costs no item of its own.
+Owns: `Variable`: creation, assignment, reading, its lifetime. Does not know tapes or optimizers. An op that takes a
+variable takes the value it has at that point of the stream, so reading one costs no item of its own.
 """
 
 from __future__ import annotations
@@ -194,7 +194,9 @@ class Variable(Operand):
 
     # --- changing ----------------------------------------------------------------------------------------------------
 
-    def assign(self, value: Any, use_locking: bool = False, name: str | None = None, read_value: bool = True) -> Variable:
+    def assign(
+        self, value: Any, use_locking: bool = False, name: str | None = None, read_value: bool = True
+    ) -> Variable:
         """Give it another value. Does not wait; returns the variable.
 
         Raises:
@@ -203,11 +205,15 @@ class Variable(Operand):
         """
         return self._change("assign", value)
 
-    def assign_add(self, delta: Any, use_locking: bool = False, name: str | None = None, read_value: bool = True) -> Variable:
+    def assign_add(
+        self, delta: Any, use_locking: bool = False, name: str | None = None, read_value: bool = True
+    ) -> Variable:
         """Add `delta` to the value. Does not wait; returns the variable."""
         return self._change("assign_add", delta)
 
-    def assign_sub(self, delta: Any, use_locking: bool = False, name: str | None = None, read_value: bool = True) -> Variable:
+    def assign_sub(
+        self, delta: Any, use_locking: bool = False, name: str | None = None, read_value: bool = True
+    ) -> Variable:
         """Subtract `delta` from the value. Does not wait; returns the variable."""
         return self._change("assign_sub", delta)
 

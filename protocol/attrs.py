@@ -1,10 +1,12 @@
 """The types of op attributes: what may stand in a spec's keyword-only annotations, and how a value is checked.
 
-Owns: the annotation vocabulary (`Ints`, `Axes`, `Unknown`, ...), `Attr`, `read_attrs` and the strict check that both sides
-apply before a rule or a kernel sees a value. Does not know which op has which attribute: that is each rule's signature.
+Owns: the annotation vocabulary (`Ints`, `Axes`, `Unknown`, ...), `Attr`, `read_attrs` and the strict check that both
+sides apply before a rule or a kernel sees a value. Does not know which op has which attribute: that is each rule's
+signature.
 
-An attribute annotated `... | Unknown` may also be an integer tensor (`tf.reshape(x, tf.shape(y))`). Where the client does not know its
-value, the rule is called with `Unknown(spec)` in its place and answers with unknown dims; the server always calls it with the value.
+An attribute annotated `... | Unknown` may also be an integer tensor (`tf.reshape(x, tf.shape(y))`). Where the client
+does not know its value, the rule is called with `Unknown(spec)` in its place and answers with unknown dims; the server
+always calls it with the value.
 """
 
 from __future__ import annotations
@@ -44,7 +46,9 @@ REQUIRED: Final = _Required()
 
 @dataclass(frozen=True, slots=True)
 class Attr:
-    """One attribute of an op: its name, annotation, default (`REQUIRED` when it has none), and whether a tensor may stand for it."""
+    """One attribute of an op: its name, annotation, default (`REQUIRED` when it has none), and whether a tensor may
+    stand for it.
+    """
 
     name: str
     annotation: Any
@@ -82,7 +86,9 @@ def check_attrs(attrs: Mapping[str, Attr], given: Mapping[str, Any], op: str) ->
 
 
 def conforms(value: Any, annotation: Any) -> bool:
-    """Whether `value` is of the type `annotation`: exactly, so that True is no int; a long or deep value never conforms."""
+    """Whether `value` is of the type `annotation`: exactly, so that True is no int; a long or deep value never
+    conforms.
+    """
     origin = typing.get_origin(annotation)
     if origin in (types.UnionType, typing.Union):
         return any(conforms(value, option) for option in typing.get_args(annotation))

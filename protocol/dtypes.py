@@ -15,7 +15,8 @@ import numpy as np
 class DType:
     """A tensor's element type, with TensorFlow's attributes.
 
-    Interned: there is one object for each dtype, so identity is equality. Comparing with whatever `as_dtype` takes works too:
+    Interned: there is one object for each dtype, so identity is equality. Comparing with whatever `as_dtype` takes
+    works too:
 
     >>> float32 == "float32", float32 == np.float32, float32.size
     (True, True, 4)
@@ -146,7 +147,8 @@ COMPLEX: Final = (complex64, complex128)
 
 
 def as_dtype(value: Any) -> DType:
-    """The `DType` that `value` names: a DType, a name ("float32"), a NumPy dtype or type, or Python's bool, int, float, complex.
+    """The `DType` that `value` names: a DType, a name ("float32"), a NumPy dtype or type, or Python's bool, int, float,
+    complex.
 
     Raises:
         TypeError: no such dtype, or a string dtype.

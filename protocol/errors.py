@@ -21,8 +21,9 @@
     +-- ProtocolError           65  the peer broke the rules of `protocol/README.md`
         +-- SequenceGapError        a frame out of order: costs the connection, not the session
 
-Owns: the classes, `code_of`, `error_from`. Codes 1 to 16 are TensorFlow's (and gRPC's). Python's own TypeError, ValueError,
-IndexError, LookupError and NotImplementedError travel too (80 to 84), because inference on the server raises them as the client's does.
+Owns: the classes, `code_of`, `error_from`. Codes 1 to 16 are TensorFlow's (and gRPC's). Python's own TypeError,
+ValueError, IndexError, LookupError and NotImplementedError travel too (80 to 84), because inference on the server
+raises them as the client's does.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from typing import Final
 
 
 class OpError(Exception):
-    """An op failed. `message` is the text, `op` the op's name where one is known, `error_code` the number on the wire."""
+    """An op failed. `message` is the text, `op` the op's name if known, `error_code` the number on the wire."""
 
     error_code: int = 2
 
@@ -103,7 +104,9 @@ class UnavailableError(OpError):
 
 
 class SessionLostError(UnavailableError):
-    """The server does not know the session any more: its tensors and variables are gone. Restore a checkpoint and go on."""
+    """The server does not know the session any more: its tensors and variables are gone. Restore a checkpoint and go
+    on.
+    """
 
     error_code = 64
 
@@ -123,7 +126,7 @@ class ProtocolError(OpError):
 
 
 class SequenceGapError(ProtocolError):
-    """A frame came out of order: the connection is of no use any more, but the session is; connecting again resumes it."""
+    """A frame came out of order: this connection is of no use any more, but a new one resumes the session."""
 
 
 _OP_ERRORS: Final[dict[int, type[OpError]]] = {

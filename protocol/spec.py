@@ -23,7 +23,9 @@ MAX_ELEMENTS = 2**48
 
 
 class Spec(NamedTuple):
-    """A tensor's dtype and (possibly partly unknown) shape. Hashes and compares as the tuple it is, which keeps memoised inference fast."""
+    """A tensor's dtype and (possibly partly unknown) shape. Hashes and compares as the tuple it is, which keeps
+    memoised inference fast.
+    """
 
     dtype: DType
     shape: Shape
@@ -62,7 +64,9 @@ def element_count(shape: Shape) -> int:
 
 
 def checked_shape(shape: Iterable[Dim]) -> tuple[Dim, ...]:
-    """`shape` as a tuple, refused when a dim is negative, the rank is over `MAX_RANK` or the elements are over `MAX_ELEMENTS`."""
+    """`shape` as a tuple, refused when a dim is negative, the rank is over `MAX_RANK` or the elements are over
+    `MAX_ELEMENTS`.
+    """
     dims = tuple(shape)
     if len(dims) > MAX_RANK:
         raise InvalidArgumentError(f"the rank {len(dims)} is over the limit of {MAX_RANK}")

@@ -1,7 +1,7 @@
 """The rules of a session's two ordered streams, without I/O: numbers, acknowledgements, credit, resuming.
 
-Owns: `Stream`, one object a side (client and server use the same), and `Credit`. Does not know sockets, threads, clocks or what items mean: frames in,
-frames out. A caller serialises access to it.
+Owns: `Stream`, one object a side (client and server use the same), and `Credit`. Does not know sockets, threads, clocks
+or what items mean: frames in, frames out. A caller serialises access to it.
 
 The rules, each kept by the method named:
 
@@ -10,9 +10,11 @@ The rules, each kept by the method named:
    connection keeps order and resuming starts at the number expected (`receive`).
 3. `taken` and `done` never fall; a lower one is stale and ignored, one for what was never sent is an error (`receive`).
 4. A sent frame is kept until the peer has taken it, so that it can be sent again on a new connection (`resume`).
-5. What is sent and not yet done stays within the credit that the peer granted; past it the receiver refuses (`receive`), and an honest
+5. What is sent and not yet done stays within the credit that the peer granted; past it the receiver refuses
+(`receive`), and an honest
    sender waits (`room`).
-6. On a new connection each side says the number it expects next; the other sends again from there. A number that was never sent, or whose frame is gone,
+6. On a new connection each side says the number it expects next; the other sends again from there. A number that was
+never sent, or whose frame is gone,
    means that the two do not share a history: an error (`resume`).
 """
 
@@ -125,7 +127,9 @@ class Stream:
                 self.undone_bytes -= self._undone.popleft().size
 
     def execute(self, total: int) -> None:
-        """Note that `total` of the peer's items (all since the session began) have been executed; fewer than noted before is no news."""
+        """Note that `total` of the peer's items (all since the session began) have been executed; fewer than noted
+        before is no news.
+        """
         if total <= self.executed:
             return
         self.executed = total

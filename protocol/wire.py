@@ -1,9 +1,10 @@
 """The bytes of a frame, and the items in it. `protocol/README.md` is the prose of this file.
 
-Owns: frame kinds, the header, item kinds and their fields, how arrays, dtypes and tensor references stand in msgpack, and the
-limits a decoder holds. Does not know sessions or order (`protocol.stream`), nor what an item does.
+Owns: frame kinds, the header, item kinds and their fields, how arrays, dtypes and tensor references stand in msgpack,
+and the limits a decoder holds. Does not know sessions or order (`protocol.stream`), nor what an item does.
 
-A frame is a 29-byte header and a body. A frame of kind ITEMS carries `count` items, each a msgpack array whose first element is its kind.
+A frame is a 29-byte header and a body. A frame of kind ITEMS carries `count` items, each a msgpack array whose first
+element is its kind.
 """
 
 from __future__ import annotations
@@ -161,7 +162,7 @@ def decode_array(data: bytes) -> np.ndarray[Any, Any]:
 
 
 def checked_count(shape: Iterable[int]) -> int:
-    """The product of dims that came over the wire. Raises ProtocolError when it is negative or too large to be meant."""
+    """The product of dims that came over the wire. Raises ProtocolError for a negative or absurd one."""
     count = 1
     for dim in shape:
         if type(dim) is not int or not 0 <= dim <= MAX_ELEMENTS:

@@ -11,22 +11,24 @@ from server.denormals import flush_denormals
 
 flush_denormals()  # before NumPy, whose BLAS threads inherit it
 
-import asyncio  # noqa: E402
-import logging  # noqa: E402
-import os  # noqa: E402
-import socket  # noqa: E402
-import threading  # noqa: E402
-from typing import Any  # noqa: E402
+import asyncio
+import logging
+import os
+import socket
+import threading
+from typing import Any
 
-import uvicorn  # noqa: E402
+import uvicorn
 
-from server import settings as options  # noqa: E402
-from server.app import create_app  # noqa: E402
-from server.devices import open_devices  # noqa: E402
-from server.settings import Settings  # noqa: E402
+from server import settings as options
+from server.app import create_app
+from server.devices import open_devices
+from server.settings import Settings
 
 _SWITCH_INTERVAL = 0.0005
-"""Seconds a thread may keep the interpreter while another wants it: the event loop answers a ping beside a busy executor."""
+"""Seconds a thread may keep the interpreter while another wants it: the event loop answers a ping beside a busy
+executor.
+"""
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,6 +1,7 @@
 """The two ways a session's frames travel: a WebSocket, and plain HTTP where WebSocket is blocked.
 
-Owns: `WebSocketConnection`, `HttpConnection`, and the loops that move frames between them and a session. Does not know what a frame holds.
+Owns: `WebSocketConnection`, `HttpConnection`, and the loops that move frames between them and a session. Does not know
+what a frame holds.
 """
 
 from __future__ import annotations
@@ -108,7 +109,9 @@ async def _read(socket: WebSocket, sessions: Sessions, session: Session, connect
 
 
 def deliver(sessions: Sessions, session: Session, data: bytes) -> None:
-    """Hand a frame to its session; what breaks the rules ends the session, what is merely out of order ends the connection."""
+    """Hand a frame to its session; what breaks the rules ends the session, what is merely out of order ends the
+    connection.
+    """
     try:
         session.receive(data)
     except SequenceGapError:

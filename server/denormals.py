@@ -1,7 +1,7 @@
 """Flushing denormal numbers to zero, as TensorFlow does: products of shrinking numbers are many times faster so.
 
-Owns: `flush_denormals`. A new thread inherits the setting of the one that starts it, and BLAS starts its threads when NumPy is imported,
-so the server calls this before it imports NumPy. Does not know NumPy.
+Owns: `flush_denormals`. A new thread inherits the setting of the one that starts it, and BLAS starts its threads when
+NumPy is imported, so the server calls this before it imports NumPy. Does not know NumPy.
 """
 
 from __future__ import annotations

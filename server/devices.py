@@ -91,7 +91,8 @@ class _Both:
 
 
 def open_devices(which: str) -> list[Device]:
-    """The devices to serve, the default last: `cpu`, `gpu` (an error when there is none) or `auto` (GPUs if there are any).
+    """The devices to serve, the default last: `cpu`, `gpu` (an error when there is none) or `auto` (GPUs if there are
+    any).
 
     Raises:
         RuntimeError: `gpu` was asked for and CuPy finds none.

@@ -1,11 +1,11 @@
 """Executes a session's items in order: a plain object, items in, reply items out.
 
-Owns: what each item does, effects and their skipping, poison, cancellation, result checks. Does not know frames, numbers on the wire, sockets or
-which thread or process hosts it (`server.host`).
+Owns: what each item does, effects and their skipping, poison, cancellation, result checks. Does not know frames,
+numbers on the wire, sockets or which thread or process hosts it (`server.host`).
 
-After a failure, effects (items that change state) are skipped until the client says, with CLEAR, that its user has seen the
-error; ops on values that depend on it hand the failure on, and all others run. That is PostgreSQL's pipeline mode, and it makes
-"catch the error and try again with less" correct: every variable is as it was at the failing op.
+After a failure, effects (items that change state) are skipped until the client says, with CLEAR, that its user has seen
+the error; ops on values that depend on it hand the failure on, and all others run. That is PostgreSQL's pipeline mode,
+and it makes "catch the error and try again with less" correct: every variable is as it was at the failing op.
 """
 
 from __future__ import annotations
@@ -57,11 +57,13 @@ class _Bound:
 class Executor:
     """One session's values and the execution of its items.
 
-    `emit` gets each reply item as a tuple. `executed` counts the items that are done; `cancel_through`, set from any thread,
-    is the number of the last item to drop if it has not run yet.
+    `emit` gets each reply item as a tuple. `executed` counts the items that are done; `cancel_through`, set from any
+    thread, is the number of the last item to drop if it has not run yet.
     """
 
-    def __init__(self, devices: list[Device], limit: int, payloads: Payloads, emit: Callable[[tuple[Any, ...]], None]) -> None:
+    def __init__(
+        self, devices: list[Device], limit: int, payloads: Payloads, emit: Callable[[tuple[Any, ...]], None]
+    ) -> None:
         self.devices = {d.name: d for d in devices}
         self.default = devices[1] if len(devices) > 1 else devices[0]
         self.store = Store(limit)
@@ -233,7 +235,8 @@ class Executor:
         shape = array.shape
         if shape != spec.shape:
             agrees = spec.shape is None or (
-                len(spec.shape) == len(shape) and all(a is None or a == b for a, b in zip(spec.shape, shape, strict=True))
+                len(spec.shape) == len(shape)
+                and all(a is None or a == b for a, b in zip(spec.shape, shape, strict=True))
             )
             if not agrees:
                 raise InternalError(f"the kernel of {op.name} gave the shape {shape}, inferred was {spec}")
@@ -269,7 +272,11 @@ class Executor:
 
     def _apply(self, op: Op, ins: tuple[Any, ...], results: list[Value]) -> None:
         """Store an effect's results, in order, in the variables among its inputs."""
-        targets = [self.store.get(i) for i, group in zip(ins, op.input_groups(len(ins)), strict=True) if group in ("variable", "overwritten")]
+        targets = [
+            self.store.get(i)
+            for i, group in zip(ins, op.input_groups(len(ins)), strict=True)
+            if group in ("variable", "overwritten")
+        ]
         for target, value in zip(targets, results, strict=False):
             if type(target) is not Variable:
                 raise ProtocolError(f"{op.name} changes a variable, and {target!r:.50} is none")
@@ -316,7 +323,9 @@ class Executor:
 
     def _release(self, item: tuple[Any, ...], number: int) -> None:
         for tensor in item[1]:
-            self.store.release(tensor)
+            entry = self.store.release(tensor)
+            if type(entry) is Upload:
+                self.payloads.finish(entry)
 
     def _device(self, item: tuple[Any, ...], position: int) -> Device:
         name = item[position] if len(item) > position else None
@@ -408,7 +417,9 @@ class Executor:
 
 
 def edges(array: np.ndarray[Any, Any], count: int) -> np.ndarray[Any, Any]:
-    """The first and last `count` entries along each axis that has more than twice as many: what a `repr` prints of a large value."""
+    """The first and last `count` entries along each axis that has more than twice as many: what a `repr` prints of a
+    large value.
+    """
     if type(count) is not int or not 0 < count < 2**20:
         raise ProtocolError(f"{count!r} is no number of edge items")
     for axis, size in enumerate(array.shape):
@@ -447,5 +458,3 @@ def _missing(name: str) -> Op:
 
 def _no_kernel(xp: Any, *arrays: Any) -> Any:
     raise NotFoundError("no kernel")
-
-

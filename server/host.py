@@ -1,7 +1,7 @@
 """Where a session's executor runs. `ThreadHost` gives it a thread beside the event loop.
 
-Owns: the hosting interface (submit, cancel, close; callbacks for replies and progress) and the thread. Does not know frames' numbers or sockets.
-A host in another process, or on another machine, has the same methods.
+Owns: the hosting interface (submit, cancel, close; callbacks for replies and progress) and the thread. Does not know
+frames' numbers or sockets. A host in another process, or on another machine, has the same methods.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ _ACK_EVERY: Final = 16
 class ThreadHost:
     """Runs an executor in a thread.
 
-    on_replies(executed, body, count), with the packed items of one frame, and on_progress(executed) are called on the event loop in the order in
-    which things happened, so that a failure is always told before, or with, the number of items done that includes it.
+    on_replies(executed, body, count), with the packed items of one frame, and on_progress(executed) are called on the
+    event loop in the order in which things happened, so that a failure is always told before, or with, the number of
+    items done that includes it.
     """
 
     def __init__(

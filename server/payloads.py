@@ -1,7 +1,7 @@
 """Values too large for the stream, on their way in or out over HTTP connections of their own.
 
-Owns: `Upload` (filled by PUTs at offsets), pinned reads (served by GETs with a range), and their limits. Does not know HTTP or items.
-The executor's thread declares, waits, offers and withdraws; the event loop fills and serves.
+Owns: `Upload` (filled by PUTs at offsets), pinned reads (served by GETs with a range), and their limits. Does not know
+HTTP or items. The executor's thread declares, waits, offers and withdraws; the event loop fills and serves.
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ class Upload:
         """Put `data` at `offset`. What was received before is skipped; a gap or too many bytes is an error."""
         end = offset + len(data)
         if offset > self.received or end > self.nbytes:
-            raise InvalidArgumentError(f"bytes {offset} to {end} don't follow the {self.received} received of {self.nbytes}")
+            raise InvalidArgumentError(
+                f"bytes {offset} to {end} don't follow the {self.received} received of {self.nbytes}"
+            )
         if end > self.received:
             self.view[self.received : end] = data[self.received - offset :] if self.received > offset else data
             self.received = end
@@ -63,7 +65,9 @@ class Upload:
 
 
 class Payloads:
-    """A session's open uploads and pinned reads; `limit` bounds the bytes of uploads that the stream has not declared yet."""
+    """A session's open uploads and pinned reads; `limit` bounds the bytes of uploads that the stream has not declared
+    yet.
+    """
 
     def __init__(self, limit: int, loop: asyncio.AbstractEventLoop | None = None) -> None:
         self.limit = limit
@@ -80,7 +84,8 @@ class Payloads:
     # --- uploads -----------------------------------------------------------------------------------------------------
 
     def open(self, upload: int, nbytes: int) -> Upload | None:
-        """The upload, made at the first PUT that names it; None when it is over, so that nobody wants its bytes (any more).
+        """The upload, made at the first PUT that names it; None when it is over, so that nobody wants its bytes (any
+        more).
 
         Raises:
             InvalidArgumentError: it was opened with another size.
@@ -112,17 +117,17 @@ class Payloads:
         """The upload that an item of the stream marks; it is the store's from here on."""
         with self._lock:
             found = self._uploads.get(upload)
+            again = upload in self._over or (found is not None and found.spec is not None)
+            if again or (found is not None and found.nbytes != spec.nbytes):
+                raise ProtocolError(f"upload {upload} is declared twice, or with another size than it has")
+            if found is not None:
+                self._undeclared -= found.nbytes
             try:
-                if found is None:
-                    store.charge(spec.nbytes)
-                    found = self._make(upload, spec.nbytes)
-                else:
-                    self._undeclared -= found.nbytes
+                store.charge(spec.nbytes)
+                found = found or self._make(upload, spec.nbytes)
             except ResourceExhaustedError:
                 self._end(upload, spec.nbytes)
                 raise
-            if found.nbytes != spec.nbytes or found.spec is not None:
-                raise ProtocolError(f"upload {upload} is declared twice, or with another size than it has")
             found.spec, found.device = spec, device
             return found
 
@@ -132,7 +137,7 @@ class Payloads:
         return self._over.get(upload, 0) if found is None else found.received
 
     def finish(self, upload: Upload) -> None:
-        """Forget an upload that has become a value."""
+        """Forget an upload that has become a value, or whose tensor was released before it did."""
         with self._lock:
             for key, value in self._uploads.items():
                 if value is upload:
@@ -175,7 +180,9 @@ class Payloads:
             event.set()
 
     async def get(self, read: int, timeout: float) -> np.ndarray[Any, Any] | None:
-        """The pinned value of `read`, awaited until it is executed; None when it failed or did not come in `timeout` seconds."""
+        """The pinned value of `read`, awaited until it is executed; None when it failed or did not come in `timeout`
+        seconds.
+        """
         event = self._waiting.setdefault(read, asyncio.Event())
         try:
             if read not in self._offers and read not in self._refused:

@@ -2,8 +2,9 @@
 
 Owns: `Guard`, an ASGI middleware, and problem details, the one shape of HTTP errors. Does not know sessions.
 
-A web page can open a WebSocket, or post a form, to a server on localhost, and can point its own host name there (DNS rebinding): so a request with an
-Origin that was not allowed is refused, and on loopback also one whose Host is not a loopback name.
+A web page can open a WebSocket, or post a form, to a server on localhost, and can point its own host name there (DNS
+rebinding): so a request with an Origin that was not allowed is refused, and on loopback also one whose Host is not a
+loopback name.
 """
 
 from __future__ import annotations

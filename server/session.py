@@ -1,7 +1,8 @@
 """A session on the server's side: its stream, its host, and whichever connection is attached to it.
 
-Owns: `Session` (frames in, frames out, attaching, fencing, resuming, heartbeat), `Sessions` (the registry, leases, eviction). Lives on the event
-loop alone. Does not know HTTP or WebSocket: a connection is anything with `send(frame)` and `close(reason)`.
+Owns: `Session` (frames in, frames out, attaching, fencing, resuming, heartbeat), `Sessions` (the registry, leases,
+eviction). Lives on the event loop alone. Does not know HTTP or WebSocket: a connection is anything with `send(frame)`
+and `close(reason)`.
 """
 
 from __future__ import annotations
@@ -43,7 +44,9 @@ class Connection(Protocol):
 class Session:
     """One client's values and its two streams."""
 
-    def __init__(self, identifier: str, settings: Settings, devices: list[Device], loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, identifier: str, settings: Settings, devices: list[Device], loop: asyncio.AbstractEventLoop
+    ) -> None:
         self.id = identifier
         self.settings = settings
         self.devices = devices
@@ -65,7 +68,8 @@ class Session:
     # --- connections -------------------------------------------------------------------------------------------------
 
     def attach(self, connection: Connection, hello: Frame) -> int:
-        """Make `connection` the session's, resume from where both sides say they are, and return the attachment's number.
+        """Make `connection` the session's, resume from where both sides say they are, and return the attachment's
+        number.
 
         Raises:
             ProtocolError: no HELLO, another protocol version, or no common history.

@@ -20,7 +20,9 @@ _UNITS: Final = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 
 @dataclass(frozen=True)
 class Settings:
-    """token: what clients must present, None with `no_auth`. memory_limit: bytes a session's values may take. session_ttl, heartbeat: seconds."""
+    """token: what clients must present, None with `no_auth`. memory_limit: bytes a session's values may take.
+    session_ttl, heartbeat: seconds.
+    """
 
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
@@ -70,19 +72,54 @@ def parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
     add("--host", default=default("HOST", "127.0.0.1"), help="address to listen on [TELEGRAD_HOST]")
     add("--port", type=int, default=default("PORT", str(DEFAULT_PORT)), help="port, 0 for any free one [TELEGRAD_PORT]")
     add("--uds", default=default("UDS", None), help="Unix socket to listen on instead [TELEGRAD_UDS]")
-    add("--token", help="the token clients must present; better in TELEGRAD_TOKEN or --token-file: other users see command lines")
-    add("--token-file", type=Path, default=default("TOKEN_FILE", None), help="file with the token [TELEGRAD_TOKEN_FILE]")
+    add(
+        "--token",
+        help="the token clients must present; better in TELEGRAD_TOKEN or --token-file: other users see command lines",
+    )
+    add(
+        "--token-file", type=Path, default=default("TOKEN_FILE", None), help="file with the token [TELEGRAD_TOKEN_FILE]"
+    )
     add("--no-auth", action="store_true", help="let anyone in who can connect")
     add("--device", choices=("auto", "cpu", "gpu"), default=default("DEVICE", "auto"), help="[TELEGRAD_DEVICE]")
-    add("--session-ttl", type=float, default=default("SESSION_TTL", "1800"), help="seconds that a session outlives its connection [TELEGRAD_SESSION_TTL]")
-    add("--memory-limit", type=parse_bytes, default=default("MEMORY_LIMIT", _default_memory_limit()), help="bytes of values a session may hold, such as 8g [TELEGRAD_MEMORY_LIMIT]")
+    add(
+        "--session-ttl",
+        type=float,
+        default=default("SESSION_TTL", "1800"),
+        help="seconds that a session outlives its connection [TELEGRAD_SESSION_TTL]",
+    )
+    add(
+        "--memory-limit",
+        type=parse_bytes,
+        default=default("MEMORY_LIMIT", _default_memory_limit()),
+        help="bytes of values a session may hold, such as 8g [TELEGRAD_MEMORY_LIMIT]",
+    )
     add("--max-sessions", type=int, default=default("MAX_SESSIONS", "64"), help="[TELEGRAD_MAX_SESSIONS]")
-    add("--heartbeat", type=float, default=default("HEARTBEAT", "10"), help="seconds between signs of life on an idle connection [TELEGRAD_HEARTBEAT]")
-    add("--allow-origin", action="append", default=[], metavar="ORIGIN", help="web origin that may call, such as https://tools.example.org")
+    add(
+        "--heartbeat",
+        type=float,
+        default=default("HEARTBEAT", "10"),
+        help="seconds between signs of life on an idle connection [TELEGRAD_HEARTBEAT]",
+    )
+    add(
+        "--allow-origin",
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        help="web origin that may call, such as https://tools.example.org",
+    )
     add("--tls-cert", default=default("TLS_CERT", None), help="certificate chain, PEM [TELEGRAD_TLS_CERT]")
     add("--tls-key", default=default("TLS_KEY", None), help="private key, PEM [TELEGRAD_TLS_KEY]")
-    add("--log-level", choices=("debug", "info", "warning", "error"), default=default("LOG_LEVEL", "info"), help="[TELEGRAD_LOG_LEVEL]")
-    add("--stop-with-stdin", action="store_true", help="stop when standard input ends: for a parent that starts this as its child")
+    add(
+        "--log-level",
+        choices=("debug", "info", "warning", "error"),
+        default=default("LOG_LEVEL", "info"),
+        help="[TELEGRAD_LOG_LEVEL]",
+    )
+    add(
+        "--stop-with-stdin",
+        action="store_true",
+        help="stop when standard input ends: for a parent that starts this as its child",
+    )
     return result
 
 
@@ -112,5 +149,7 @@ def parse(arguments: Sequence[str] | None = None, environ: Mapping[str, str] = o
         tls_cert=given.tls_cert, tls_key=given.tls_key, stop_with_stdin=given.stop_with_stdin,
     )  # fmt: skip
     if made and not settings.loopback:
-        command.error(f"listening on {given.host} needs a token: --token-file or TELEGRAD_TOKEN, or --no-auth said aloud")
+        command.error(
+            f"listening on {given.host} needs a token: --token-file or TELEGRAD_TOKEN, or --no-auth said aloud"
+        )
     return settings, made

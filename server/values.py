@@ -15,7 +15,9 @@ MAX_TENSORS: Final = 2**22
 
 
 class Value:
-    """An immutable array on a device. Several ids and variables may share one. A literal operand's device is None: it goes where it is used."""
+    """An immutable array on a device. Several ids and variables may share one. A literal operand's device is None: it
+    goes where it is used.
+    """
 
     __slots__ = ("array", "device", "nbytes", "spec")
 
@@ -95,13 +97,14 @@ class Store:
         if self.used > self.peak:
             self.peak = self.used
 
-    def release(self, tensor: int) -> None:
-        """Forget an id. Raises ProtocolError when it is unknown."""
+    def release(self, tensor: int) -> Any:
+        """Forget an id, and give what it stood for. Raises ProtocolError when it is unknown."""
         try:
             entry = self.entries.pop(tensor)
         except (KeyError, TypeError):
             raise ProtocolError(f"release of {tensor!r}, which is no tensor of this session") from None
         self.used -= entry.nbytes
+        return entry
 
     def assign(self, variable: Variable, value: Value | Poison) -> None:
         """Give a variable another value."""

@@ -1,4 +1,6 @@
-"""The public functions of the op families that need more than the op's declaration. Importing this package declares them all."""
+"""The public functions of the op families that need more than the op's declaration. Importing this package declares
+them all.
+"""
 
 import importlib
 import pkgutil

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from client.api import public
 from client.convert import convert_to_tensor
@@ -10,7 +10,11 @@ from client.dispatch import call
 from client.ops.random import Stream, check_seed
 from client.seeding import next_stream
 from client.tensor import Operand, Tensor
-from protocol.dtypes import DType, as_dtype, float32, int32
+from protocol.dtypes import FLOATS, DType, as_dtype, float32, int32
+from protocol.ops.random import accept
+
+_SMALLEST: Final = {"float16": -14, "bfloat16": -126, "float32": -126, "float64": -1022}
+"""The exponents of the smallest positive numbers that have all their digits."""
 
 
 def _parameter(value: Any, dtype: DType | None = None) -> Operand:
@@ -19,8 +23,11 @@ def _parameter(value: Any, dtype: DType | None = None) -> Operand:
 
 
 def _gamma(shape: Any, alpha: Any, beta: Any, dtype: Any, stream: Stream, outer: bool) -> Tensor:
-    """Gamma values of rate `beta`; the smallest positive number stands for what underflows, so that logarithms are finite."""
+    """Gamma values of rate `beta`; the smallest positive number stands for what underflows, so that logarithms are
+    finite.
+    """
     kind = as_dtype(dtype)
+    accept(kind, FLOATS)
     alpha = convert_to_tensor(alpha, kind)
     if beta is not None:
         beta = _parameter(beta, kind)
@@ -28,16 +35,8 @@ def _gamma(shape: Any, alpha: Any, beta: Any, dtype: Any, stream: Stream, outer:
     found = call("random_gamma", alpha, shape=shape, seed=stream[0], counter=stream[1], outer=outer)
     if beta is not None:
         found = call("divide", found, beta)
-    tiny = convert_to_tensor(smallest_normal(kind), kind)
+    tiny = 2.0 ** _SMALLEST[kind.name]
     return call("maximum", found, tiny)  # type: ignore[no-any-return]
-
-
-def smallest_normal(dtype: DType) -> float:
-    """The smallest positive number of `dtype` with all its digits."""
-    exponents = {"float16": -14, "bfloat16": -126, "float32": -126, "float64": -1022}
-    if dtype.name not in exponents:
-        raise ValueError(f"Argument `dtype` got invalid value {dtype!r}: a float is needed")
-    return float(2.0 ** exponents[dtype.name])
 
 
 @public("random.gamma")

@@ -1,6 +1,7 @@
 """How a session's frames and payloads reach the server. One interface, two carriers of frames, one of payloads.
 
-Owns: `Connection` (the interface), `Endpoint` (where the server is and what it is told), `open_connection`. Does not know what frames hold.
+Owns: `Connection` (the interface), `Endpoint` (where the server is and what it is told), `open_connection`. Does not
+know what frames hold.
 """
 
 from __future__ import annotations
@@ -39,7 +40,9 @@ class WebSocketRefusedError(ConnectionError):
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where a server is. `url` is http:// or https://; `uds` is the path of a Unix socket to use instead of the URL's address."""
+    """Where a server is. `url` is http:// or https://; `uds` is the path of a Unix socket to use instead of the URL's
+    address.
+    """
 
     url: str
     token: str | None = field(default=None, repr=False)

@@ -1,7 +1,8 @@
-"""Frames over plain HTTP, for networks where WebSocket is blocked: requests carry them there, long polls bring them back.
+"""Frames over plain HTTP, for networks where WebSocket is blocked: requests carry them there, long polls bring them
+back.
 
-Owns: `HttpConnection` with its two threads. Does not know frames. Whatever is sent while a request is under way goes together into
-the next, so a long round trip costs latency and not rate.
+Owns: `HttpConnection` with its two threads. Does not know frames. Whatever is sent while a request is under way goes
+together into the next, so a long round trip costs latency and not rate.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ class HttpConnection:
             with self._changed:
                 while not self._outgoing and not self._closed and self._error is None:
                     self._changed.wait()
-                if self._closed and not self._outgoing or self._error is not None:
+                if (self._closed and not self._outgoing) or self._error is not None:
                     return
                 body = self._take()
                 self._changed.notify_all()

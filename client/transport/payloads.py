@@ -1,7 +1,7 @@
 """Large values on HTTP connections of their own: uploads by offset, downloads by range, both resumed after a cut.
 
-Owns: `request_json`, `upload`, `download`. Does not know sessions' streams or items. The standard library's HTTP client, because it reads
-into, and writes from, a given buffer: a copy of a large value less than any other.
+Owns: `request_json`, `upload`, `download`. Does not know sessions' streams or items. The standard library's HTTP
+client, because it reads into, and writes from, a given buffer: a copy of a large value less than any other.
 """
 
 from __future__ import annotations
@@ -54,7 +54,9 @@ def request_json(endpoint: Endpoint, method: str, path: str) -> Any:
 
 
 def upload(endpoint: Endpoint, session: str, number: int, data: memoryview, alive: Callable[[], bool]) -> int:
-    """PUT `data`, going on where the server has got to after each cut, while `alive()`. The number of bytes sent, repeats included."""
+    """PUT `data`, going on where the server has got to after each cut, while `alive()`. The number of bytes sent,
+    repeats included.
+    """
     path = f"/v1/sessions/{session}/uploads/{number}"
     offset, sent = 0, 0
     pause = _RETRY_PAUSE
@@ -88,7 +90,9 @@ def upload(endpoint: Endpoint, session: str, number: int, data: memoryview, aliv
 
 
 def download(endpoint: Endpoint, session: str, read: int, into: memoryview, alive: Callable[[], bool]) -> bool:
-    """GET a read's value into `into`, going on where it stopped after each cut, while `alive()`. False when there is no such value."""
+    """GET a read's value into `into`, going on where it stopped after each cut, while `alive()`. False when there is no
+    such value.
+    """
     path = f"/v1/sessions/{session}/reads/{read}"
     received = 0
     pause = _RETRY_PAUSE

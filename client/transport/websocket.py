@@ -1,12 +1,13 @@
 """Frames over a WebSocket: the sans-I/O protocol of the `websockets` library over a blocking socket.
 
-Owns: the socket, the opening handshake, and the locking that lets one thread send while another receives. Does not know frames. The library's own threaded
-front would add a thread, and a hand-over between threads to every message; here the thread that has something to say writes it,
-and the session's I/O thread reads.
+Owns: the socket, the opening handshake, and the locking that lets one thread send while another receives. Does not know
+frames. The library's own threaded front would add a thread, and a hand-over between threads to every message; here the
+thread that has something to say writes it, and the session's I/O thread reads.
 """
 
 from __future__ import annotations
 
+import contextlib
 import select
 import socket
 import ssl
@@ -96,7 +97,9 @@ class WebSocketConnection:
                 self._socket.sendall(data)
 
     def _send_tls(self, data: bytes) -> None:
-        """Send on a non-blocking TLS socket: OpenSSL does not let two threads into one connection at once, so nobody waits inside it."""
+        """Send on a non-blocking TLS socket: OpenSSL does not let two threads into one connection at once, so nobody
+        waits inside it.
+        """
         view = memoryview(data)
         while view:
             try:
@@ -122,10 +125,8 @@ class WebSocketConnection:
         return self._read()
 
     def _drain_wakes(self) -> None:
-        try:
+        with contextlib.suppress(BlockingIOError):
             self._wake_read.recv(4096)
-        except BlockingIOError:
-            pass
 
     def _read(self) -> list[bytes]:
         if self._secure:
@@ -167,17 +168,13 @@ class WebSocketConnection:
 
     def wake(self) -> None:
         """Make `receive` return."""
-        try:
+        with contextlib.suppress(OSError):  # full of wakes, or closed
             self._wake_write.send(b"\0")
-        except OSError:  # full of wakes, or closed
-            pass
 
     def close(self) -> None:
         """Close the socket; threads in it get an error."""
-        try:
+        with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
         self.wake()
         self._socket.close()
         self._wake_read.close()

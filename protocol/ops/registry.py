@@ -1,10 +1,12 @@
 """The table of ops: what an op is called, what it takes, and how its result's dtype and shape follow.
 
-Owns: `Op`, `op()`, `lookup`, the dtype groups of the input language, and memoised inference. Does not know values, kernels or gradients.
+Owns: `Op`, `op()`, `lookup`, the dtype groups of the input language, and memoised inference. Does not know values,
+kernels or gradients.
 
     op("add", "x y", infer=broadcast, types=NUMERIC, public="add math.add")
 
-The second argument names the inputs. Inputs with no group share one dtype (the group `T`, limited by `types`); the others say theirs:
+The second argument names the inputs. Inputs with no group share one dtype (the group `T`, limited by `types`); the
+others say theirs:
 
     "condition:bool x y"        exactly bool; x and y share T
     "params indices:index"      int32 or int64
@@ -14,9 +16,10 @@ The second argument names the inputs. Inputs with no group share one dtype (the 
     "ref:overwritten value"     the same, where the old value is not read
 
 Attributes are the keyword-only parameters of the inference rule, with their annotations as types and their defaults.
-A rule gets a `Spec` per input (a variadic input comes as `*xs`) and returns a `Spec`, or a tuple of them for an op with several results.
-`public` lists the names under which `client` offers the op as it stands: inputs, then attributes, then `name=None`.
-An op whose public face needs more (other defaults, composites) has no `public` and a function in `client/ops/` of the same family.
+A rule gets a `Spec` per input (a variadic input comes as `*xs`) and returns a `Spec`, or a tuple of them for an op with
+several results. `public` lists the names under which `client` offers the op as it stands: inputs, then attributes, then
+`name=None`. An op whose public face needs more (other defaults, composites) has no `public` and a function in
+`client/ops/` of the same family.
 """
 
 from __future__ import annotations

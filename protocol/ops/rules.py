@@ -1,4 +1,6 @@
-"""Inference rules that several op families share: same shape, broadcast, compare. A rule of one family stands in that family's file."""
+"""Inference rules that several op families share: same shape, broadcast, compare. A rule of one family stands in that
+family's file.
+"""
 
 from __future__ import annotations
 

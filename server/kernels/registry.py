@@ -1,8 +1,9 @@
 """The table of kernels: how each op runs, once for NumPy and CuPy.
 
-Owns: `kernel()`, `KERNELS`. Does not know sessions, ids or accounting. A kernel is called as `run(xp, *arrays, **attrs)`, where `xp` is `numpy` or
-`cupy`, and returns an array, or a tuple of them for an op with several results, of the inferred dtype and shape; the executor checks that.
-A kernel never changes an input in place and may return a view of one. What it raises fails that op alone.
+Owns: `kernel()`, `KERNELS`. Does not know sessions, ids or accounting. A kernel is called as `run(xp, *arrays,
+**attrs)`, where `xp` is `numpy` or `cupy`, and returns an array, or a tuple of them for an op with several results, of
+the inferred dtype and shape; the executor checks that. A kernel never changes an input in place and may return a view
+of one. What it raises fails that op alone.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a case is, and the makers that turn one table row into cases over dtypes, sizes and layouts.
 
-A case is an op, NumPy inputs, attributes and a reference that does not come from our own code. One row drives every check: forward,
-inference, wire parity, and (with the tape) the gradient.
+A case is an op, NumPy inputs, attributes and a reference that does not come from our own code. One row drives every
+check: forward, inference, wire parity, and (with the tape) the gradient.
 """
 
 import zlib
@@ -49,7 +49,7 @@ class Case:
 def array(
     *shape: int, dtype: Any = "float32", low: float = -2.0, high: float = 2.0, seed: str = ""
 ) -> np.ndarray[Any, Any]:
-    """A reproducible array of `shape`, uniform in [low, high); bools are fair coins, unsigned types stay at or above 0."""
+    """A reproducible array of `shape`, uniform in [low, high); bools are fair coins, unsigned types start at 0."""
     kind = dtypes.as_dtype(dtype)
     rng = np.random.default_rng(zlib.crc32(f"{seed}{shape}{kind.name}".encode()))
     if kind.is_bool:
@@ -141,7 +141,9 @@ def expected(case: Case) -> tuple[np.ndarray[Any, Any], ...]:
 
 
 def check(case: Case, results: Iterable[np.ndarray[Any, Any]]) -> None:
-    """Assert that `results` are what the reference says: same shapes, integers and bools equal, floats within the dtype's rounding."""
+    """Assert that `results` are what the reference says: same shapes, integers and bools equal, floats within the
+    dtype's rounding.
+    """
     wanted = expected(case)
     got = tuple(np.asarray(r) for r in results)
     if case.canonical is not None:

@@ -8,8 +8,8 @@ from protocol.ops import OPS, lookup
 from protocol.spec import Spec
 from server.kernels import KERNELS
 from tests.ops import case as case_module
-from tests.ops.cases import ALL
 from tests.ops.case import Case
+from tests.ops.cases import ALL
 
 by_name = pytest.mark.parametrize("case", ALL, ids=lambda c: c.name)
 

@@ -25,7 +25,9 @@ def leave():
 
 
 def counting_program(steps: int) -> tuple[float, list[float]]:
-    """A program whose result shows any op that was lost, repeated or out of order: v = 2 v + i (mod 10007), and what was read on the way."""
+    """A program whose result shows any op that was lost, repeated or out of order: v = 2 v + i (mod 10007), and what
+    was read on the way.
+    """
     v = tf.Variable(1.0, dtype=tf.float64)
     seen = []
     for i in range(steps):
