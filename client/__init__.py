@@ -41,12 +41,12 @@ from protocol.dtypes import bool_ as bool
 api.declare_ops()
 
 import client.ops
-from client import control_flow, functions, host_functions, mapping
+from client import control_flow, debugging, functions, host_functions, mapping
 
 operators.install()
 globals().update(api.names_in(""))
 
-from client import autograph, bitwise, config, linalg, math, nest, nn, random
+from client import autograph, bitwise, config, linalg, math, nest, nn, random, test
 
 half, double = float16, float64
 newaxis = None

@@ -1,6 +1,6 @@
 """`tf.nest`: structures of Python containers, taken apart and put together again.
 
-Owns: what counts as a structure, its order, its comparison. Does not know tensors: whatever is no container is a leaf.
+Owns: what counts as a structure, its order, its comparison. Whatever is no container is a leaf.
 
 A structure is a list, tuple, namedtuple, dict or another `Sequence` or `Mapping`; a string is a leaf, and so are
 arrays, sets, tensors and `tf.TensorShape`.
@@ -109,15 +109,15 @@ def pack_sequence_as(structure: Any, flat_sequence: Any, expand_composites: bool
     """
     if not is_nested(flat_sequence):
         raise TypeError(
-            f"Attempted to pack value:\n  {flat_sequence}\n"
+            f"Attempted to pack value:\n  {_shown(flat_sequence)}\n"
             f"into a structure, but found incompatible type `{type(flat_sequence)}` instead."
         )
     values = list(flat_sequence)
     if not is_nested(structure):
         if len(values) != 1:
             raise ValueError(
-                f"The target structure is of type `{type(structure)}`\n  {structure}\n"
-                f"However the input is a sequence ({type(flat_sequence)}) of length {len(values)}.\n  {flat_sequence}\n"
+                f"The target structure is of type `{type(structure)}`\n  {_shown(structure)}\n"
+                f"However the input is a sequence ({type(flat_sequence)}) of length {len(values)}.\n  {_shown(flat_sequence)}\n"
                 "nest cannot guarantee that it is safe to map one to the other."
             )
         return values[0]
@@ -125,7 +125,7 @@ def pack_sequence_as(structure: Any, flat_sequence: Any, expand_composites: bool
     if len(values) != expected:
         raise ValueError(
             f"Could not pack sequence. Structure had {expected} atoms, but flat_sequence had {len(values)} items.  "
-            f"Structure: {structure}, flat_sequence: {flat_sequence}."
+            f"Structure: {_shown(structure)}, flat_sequence: {_shown(flat_sequence)}."
         )
     return _packed(structure, iter(values))
 
@@ -250,15 +250,25 @@ def _different_types(first: Any, second: Any) -> TypeError:
     )
 
 
-def _described(value: Any) -> str:
-    return f"type={type(value).__name__} str={value}"
+class _Shown:
+    """A leaf in a message."""
 
+    def __init__(self, text: str) -> None:
+        self._text = text
 
-class _Dot:
     def __repr__(self) -> str:
-        return "."
+        return self._text
+
+
+def _shown(structure: Any) -> Any:
+    """A structure for a message: tensors by dtype and shape, because printing their values would wait."""
+    return map_structure(lambda leaf: _Shown(f"<{leaf._spec}>") if hasattr(leaf, "_spec") else leaf, structure)
 
 
 def _dotted(structure: Any) -> str:
     """The form alone: `[., (., .)]`."""
-    return repr(map_structure(lambda _: _Dot(), structure))
+    return repr(map_structure(lambda _: _Shown("."), structure))
+
+
+def _described(value: Any) -> str:
+    return f"type={type(value).__name__} str={_shown(value)}"

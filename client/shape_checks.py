@@ -184,7 +184,8 @@ def assert_shapes(
 
     Args:
         shapes: (tensor, shape) pairs, in a list or a dict. A shape is an iterable (a string too) of sizes, of symbols
-            that stand for the same size everywhere, and of None or "." for any size. A first entry `...` or "*" stands for any number of dims.
+            that stand for the same size everywhere, and of None or "." for any size. A first entry `...` or "*"
+            stands for any number of dims.
             Scalars count as shape [1]. A shape that is None is not checked.
         data: ignored.
         summarize: ignored.
@@ -242,7 +243,7 @@ class _Wanted:
     def check_sizes(self, sizes: dict[Any, tuple[int, str]]) -> None:
         dims = tuple(self.tensor.shape) or (1,)
         for i, symbol in enumerate(self.symbols):
-            if symbol is None or symbol == ".":
+            if symbol is None or (isinstance(symbol, str) and symbol == "."):
                 continue
             axis = i - len(self.symbols) if self.open else i
             actual = dims[axis]

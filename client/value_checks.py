@@ -40,7 +40,9 @@ _COMPARISONS: Final[dict[str, tuple[str, Callable[..., Any]]]] = {
 
 
 def _holds(symbol: str, x: Tensor, y: Tensor) -> bool:
-    """Whether a comparison holds for all elements: without a wait where both values are known, or nothing is compared."""
+    """Whether a comparison holds for all elements: without a wait where both values are known, or nothing is
+    compared.
+    """
     op, compute = _COMPARISONS[symbol]
     result = OPS[op].infer((x._spec, y._spec), {})
     if 0 in (result.shape or ()):  # type: ignore[union-attr]
@@ -122,7 +124,8 @@ def _failure(lines: Iterable[str], message: str | None) -> InvalidArgumentError:
 def _assert_comparison(symbol: str, x: Any, y: Any, message: str | None, summarize: int | None) -> None:
     left, right = _operands(x, y)
     if not _holds(symbol, left, right):
-        raise _failure(_differences(symbol, *_arrays(left, right), summarize), message)
+        a, b = _arrays(left, right)
+        raise _failure(_differences(symbol, a, b, summarize), message)
 
 
 _COMPARISON_DOC: Final = """Check that `x {symbol} y` holds for all pairs of elements; `x` and `y` may broadcast.
@@ -273,7 +276,7 @@ def assert_near(
     if not holds:
         a, b, r, s = _arrays(left, right, relative, absolute)
         lines = [
-            f"x and y not equal to tolerance rtol = {r}, atol = {s}",
+            f"x and y not equal to tolerance rtol = {r!s}, atol = {s!s}",
             f"x ({_described(left)}) = ",
             _listed(a, summarize),
             f"y ({_described(right)}) = ",

@@ -143,7 +143,7 @@ def stateless_poisson(shape: Any, seed: Any, lam: Any, dtype: Any = int32, name:
 
 
 def draw_binomial(shape: Any, counts: Any, probs: Any, dtype: Any, stream: Stream) -> Tensor:
-    """Binomial values; Python's numbers become tensors each on its own, so that counts may be integers beside floats."""
+    """Binomial values. Each parameter has a dtype of its own: counts may be integers beside probabilities."""
     attrs = {"shape": shape, "seed": stream[0], "counter": stream[1], "dtype": as_dtype(dtype)}
     return call("random_binomial", _parameter(counts), _parameter(probs), **attrs)  # type: ignore[no-any-return]
 
