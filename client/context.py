@@ -149,6 +149,7 @@ def stats() -> dict[str, int]:
     0
     """
     found = session()
+    found.flush()  # releases too, so that what has died is not counted
     read = found.start_read(kind=Item.SYNC)
     found.flush()
     read.wait()

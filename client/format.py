@@ -5,7 +5,8 @@ Owns: `text`, and what NumPy's print options mean for a fetch. Does not know whe
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, Final
 
 import numpy as np
 
@@ -47,7 +48,18 @@ def _plain(value: np.ndarray[Any, Any], is_repr: bool, shape: tuple[int, ...]) -
         return str(value[()])
     if not is_repr:
         return str(value)
-    found = np.array_repr(value)
-    # NumPy 2.2 and later add the shape to a summary; of our stand-in it would be the wrong one.
-    wrong, right = f"shape={value.shape}", f"shape={shape}"
-    return found.replace(wrong, right)
+    return _with_shape(np.array_repr(value), shape)
+
+
+def _with_shape(found: str, shape: tuple[int, ...]) -> str:
+    """A summary's repr with the whole value's shape: NumPy (from 2.2) writes the stand-in's, and fits the line to it."""
+    tail = _SHAPE.search(found)
+    if tail is None:
+        return found
+    head, extra = found[: tail.start()] + ",", f"shape={shape}{tail[1] or ''})"
+    last_line = len(head) - (head.rfind("\n") + 1)
+    fits = last_line + len(extra) + 1 <= int(np.get_printoptions()["linewidth"])
+    return head + (" " if fits else "\n" + " " * len("array(")) + extra
+
+
+_SHAPE: Final = re.compile(r",\s+shape=\([^)]*\)(, dtype=\S+)?\)$")

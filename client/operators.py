@@ -85,7 +85,7 @@ def _methods(rule: str, op: Op) -> tuple[Callable[[Any, Any], Any], Callable[[An
 
 def _defers_to(other: Any) -> bool:
     """Whether an unknown class has operators of its own that come first."""
-    return getattr(type(other), "__array_priority__", 0) > Operand.__array_priority__
+    return getattr(other, "__array_priority__", 0) > Operand.__array_priority__
 
 
 def _equality(rule: str, op: Op) -> Callable[[Any, Any], Any]:

@@ -79,12 +79,12 @@ class _Wanted:
             self.tensor._spec = spec
 
 
-def _start(tensors: list[Operand]) -> list[_Wanted]:
+def _start(tensors: list[Operand], beside: bool = False) -> list[_Wanted]:
     wanted = [_Wanted(t) for t in tensors]
     for session in {id(w.session): w.session for w in wanted}.values():
         session.flush()
     for w in wanted:
-        w.start(beside=len(wanted) > 1)
+        w.start(beside=beside or len(wanted) > 1)
     return wanted
 
 
@@ -97,8 +97,8 @@ def _finish(wanted: list[_Wanted]) -> list[np.ndarray[Any, Any]]:
 def read(tensor: Operand) -> np.ndarray[Any, Any]:
     """The value of a tensor, in one wait."""
     assert tensor._session is not None
-    tensor._session.waits += 1
-    return _finish(_start([tensor]))[0]
+    with tensor._session.waiting():
+        return _finish(_start([tensor]))[0]
 
 
 def fetch(*tensors: Any, wait: bool = True) -> Any:
@@ -126,13 +126,16 @@ def fetch(*tensors: Any, wait: bool = True) -> Any:
 
     operands = [t if isinstance(t, Operand) else convert_to_tensor(t) for t in tensors]
     unknown = [t for t in operands if getattr(t, "_value", None) is None]
-    wanted = _start(unknown)
     if not wait:
-        return _future(operands, wanted)
-    if wanted:
-        wanted[0].session.waits += 1
+        return _future(operands, _start(unknown, beside=True))
+    if not unknown:
+        return _results(operands, [])
+    session = unknown[0]._session
+    assert session is not None
+    with session.waiting():
+        wanted = _start(unknown)
         _finish(wanted)
-    return _results(operands, wanted)
+        return _results(operands, wanted)
 
 
 def _results(operands: list[Operand], wanted: list[_Wanted]) -> Any:
@@ -172,10 +175,10 @@ def read_summary(tensor: Tensor) -> tuple[np.ndarray[Any, Any], tuple[int, ...]]
         return tensor._value, tensor._value.shape
     session = tensor._session
     assert session is not None
-    wanted = _Wanted(tensor, items, threshold)
-    session.waits += 1
-    session.flush()
-    session.finish_reads([wanted.read])
+    with session.waiting():
+        wanted = _Wanted(tensor, items, threshold)
+        session.flush()
+        session.finish_reads([wanted.read])
     if wanted.read.shape is None:
         return wanted.value(), wanted.value().shape
     if not tensor._spec.is_static:

@@ -12,13 +12,14 @@ pending items and writes them after these, so that no item can follow its operan
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
@@ -255,13 +256,8 @@ class Session:
 
     def finish_reads(self, reads: list[Read]) -> None:
         """Wait until all of `reads` are answered. Raises what has failed, once."""
-        if not all(r.finished for r in reads):
-            try:
-                for read in reads:
-                    read.wait()
-            except KeyboardInterrupt:
-                self.cancel()
-                raise
+        for read in reads:
+            read.wait()
         self.raise_failures([r for r in reads if r.error is not None])
 
     def raise_failures(self, failed_reads: list[Read]) -> None:
@@ -282,12 +278,22 @@ class Session:
 
     def sync(self) -> dict[str, int]:
         """Wait until all that was issued is done; the server's report of what the session holds."""
-        read = self.start_read(kind=Item.SYNC)
-        self.waits += 1
-        self.flush()
-        self.finish_reads([read])
+        with self.waiting():
+            read = self.start_read(kind=Item.SYNC)
+            self.flush()
+            self.finish_reads([read])
         report: dict[str, int] = read.value
         return report
+
+    @contextlib.contextmanager
+    def waiting(self) -> Iterator[None]:
+        """One blocking round trip: counted, and cancelled on the server when the user interrupts it."""
+        self.waits += 1
+        try:
+            yield
+        except KeyboardInterrupt:
+            self.cancel()
+            raise
 
     def cancel(self) -> None:
         """Drop what was sent and has not run yet. What is still pending here goes on."""
@@ -323,14 +329,20 @@ class Session:
 
     def download(self, read: Read, spec: Any) -> np.ndarray[Any, Any] | None:
         """Fetch a large value while its read item is on its way; None when the read failed."""
-        result = np.empty(spec.shape, spec.dtype.numpy)
-        found = payloads.download(self.endpoint, self.id, read.number, _bytes_of(result), self.alive)
-        if not found:
-            return None
-        self.bytes_received += result.nbytes
-        self._pending.append(((Item.READ_DONE, read.number), None))
-        self.wake_io()
-        return result
+        result: list[np.ndarray[Any, Any]] = []
+
+        def allocate() -> memoryview:  # only once the server has the value: until then its size is a claim
+            result.append(np.empty(spec.shape, spec.dtype.numpy))
+            return _bytes_of(result[0])
+
+        try:
+            if not payloads.download(self.endpoint, self.id, read.number, allocate, self.alive):
+                return None
+        finally:
+            self._pending.append(((Item.READ_DONE, read.number), None))
+            self.wake_io()
+        self.bytes_received += result[0].nbytes
+        return result[0]
 
     def background(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Run beside the program, in one of a few threads; a future."""

@@ -49,6 +49,7 @@ def upload(raw: RawLibrary, seconds: float) -> list[float]:
         raw.bulk.sendall(data)
         raw.bulk.recv(1)
 
+    once()  # as in `benchmarks.work.transfer`
     return repeat(once, seconds)
 
 
@@ -59,6 +60,7 @@ def download(raw: RawLibrary, seconds: float) -> list[float]:
         raw.bulk.sendall(b"D")
         receive_fresh(raw.bulk, SIZE)
 
+    once()
     return repeat(once, seconds)
 
 

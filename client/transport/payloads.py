@@ -89,11 +89,15 @@ def upload(endpoint: Endpoint, session: str, number: int, data: memoryview, aliv
             offset = 0
 
 
-def download(endpoint: Endpoint, session: str, read: int, into: memoryview, alive: Callable[[], bool]) -> bool:
-    """GET a read's value into `into`, going on where it stopped after each cut, while `alive()`. False when there is no
-    such value.
+def download(
+    endpoint: Endpoint, session: str, read: int, allocate: Callable[[], memoryview], alive: Callable[[], bool]
+) -> bool:
+    """GET a read's value, going on where it stopped after each cut, while `alive()`. False when there is no such value.
+
+    `allocate` gives the memory to fill; it is called when the server has begun to answer with the value.
     """
     path = f"/v1/sessions/{session}/reads/{read}"
+    into: memoryview | None = None
     received = 0
     pause = _RETRY_PAUSE
     while True:
@@ -106,6 +110,8 @@ def download(endpoint: Endpoint, session: str, read: int, into: memoryview, aliv
                 return False
             if response.status not in (200, 206):
                 raise_for_status(response.status, response.read().decode(errors="replace"))
+            if into is None:
+                into = allocate()
             while received < len(into):
                 count = response.readinto(into[received : received + _CHUNK])
                 if not count:

@@ -193,7 +193,9 @@ def alive(pid: int) -> bool:
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_the_embedded_server_ends_with_a_killed_program(how):
-    program = "import client as tf\nprint(float(tf.reduce_sum(tf.ones([9]))), flush=True)\nimport time\ntime.sleep(60)\n"
+    program = (
+        "import client as tf\nprint(float(tf.reduce_sum(tf.ones([9]))), flush=True)\nimport time\ntime.sleep(60)\n"
+    )
     process = subprocess.Popen(
         [sys.executable, "-c", program], stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(ROOT)}
     )
