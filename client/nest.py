@@ -117,7 +117,8 @@ def pack_sequence_as(structure: Any, flat_sequence: Any, expand_composites: bool
         if len(values) != 1:
             raise ValueError(
                 f"The target structure is of type `{type(structure)}`\n  {_shown(structure)}\n"
-                f"However the input is a sequence ({type(flat_sequence)}) of length {len(values)}.\n  {_shown(flat_sequence)}\n"
+                f"However the input is a sequence ({type(flat_sequence)}) of length {len(values)}.\n"
+                f"  {_shown(flat_sequence)}\n"
                 "nest cannot guarantee that it is safe to map one to the other."
             )
         return values[0]
