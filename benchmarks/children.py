@@ -28,17 +28,20 @@ class Child:
     """`python -m MODULE ARGUMENTS`. `hello` is its first answer. Raises ChildError."""
 
     def __init__(self, module: str, *arguments: str, python: str = sys.executable) -> None:
-        self._stderr = tempfile.TemporaryFile()
         self._module = module
-        self._process = subprocess.Popen(
-            [python, "-m", module, *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._stderr,
-            cwd=ROOT,
-            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-            text=True,
-        )
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115
+        try:
+            self._process = subprocess.Popen(
+                [python, "-m", module, *arguments],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._stderr,
+                cwd=ROOT,
+                env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+                text=True,
+            )
+        except OSError as error:
+            raise ChildError(f"{python} does not start: {error}") from error
         self.hello = self._answer()
 
     def ask(self, question: Any) -> Any:
