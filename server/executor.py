@@ -54,6 +54,23 @@ class _Bound:
         return found
 
 
+class _Missing(_Bound):
+    """A stand-in for an op this server does not know: running it fails that op alone, by name."""
+
+    __slots__ = ()
+
+    def __init__(self, name: str) -> None:
+        super().__init__(Op(name, ("xs",), ("any",), True, _nothing, (), {}, False, (), "", ""), _nothing)
+
+    def plan(self, key: Any, specs: tuple[Spec, ...], attrs: Mapping[str, Any]) -> tuple[tuple[Spec, ...], int]:
+        name = self.op.name
+        raise NotFoundError(f"this server has no op named {name!r}: it may be older than the client", name)
+
+
+def _nothing(*_: Any) -> Any:
+    raise NotImplementedError
+
+
 class Executor:
     """One session's values and the execution of its items.
 
@@ -117,11 +134,9 @@ class Executor:
         if type(index) is not int or type(name) is not str or index in self._ops or len(self._ops) >= _MAX_OPS:
             raise ProtocolError(f"malformed binding {item!r:.200}")
         try:
-            found = lookup(name)
-            kernel = KERNELS[name]
+            self._ops[index] = _Bound(lookup(name), KERNELS[name])
         except (NotFoundError, KeyError):
-            found, kernel = _missing(name), _no_kernel
-        self._ops[index] = _Bound(found, kernel)
+            self._ops[index] = _Missing(name)
 
     def _run(self, item: tuple[Any, ...], number: int) -> None:
         count = len(item)
@@ -380,9 +395,9 @@ class Executor:
     # --- replies -----------------------------------------------------------------------------------------------------
 
     def _read(self, item: tuple[Any, ...], number: int) -> None:
-        read = item[1]
+        read, tensor = item[1], item[2]
         try:
-            value = self._operand(item[2])
+            value = self._operand(tensor)
             if type(value) is Value:
                 array = (value.device or self.default).host(value.array)
         except ProtocolError:
@@ -445,16 +460,3 @@ _CANCELLED: Final = Poison(errors.CancelledError.error_code, "cancelled before i
 
 def _as_tuple(value: Any) -> Any:
     return tuple(map(_as_tuple, value)) if isinstance(value, list) else value
-
-
-def _missing(name: str) -> Op:
-    """A stand-in for an op this server does not know: running it fails that op alone, by name."""
-
-    def rule(*_: Spec) -> Spec:
-        raise NotFoundError(f"this server has no op named {name!r}: it may be older than the client", name)
-
-    return Op(name, ("xs",), ("any",), True, rule, (), {}, False, (), "", "")
-
-
-def _no_kernel(xp: Any, *arrays: Any) -> Any:
-    raise NotFoundError("no kernel")

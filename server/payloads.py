@@ -47,6 +47,17 @@ class Upload:
             if end == self.nbytes:
                 self._finished.set()
 
+    def room(self, offset: int, end: int) -> memoryview | None:
+        """Where the bytes from `offset` to `end` go, to be told of by `fill`; None when they don't follow what has come."""
+        return self.view[offset:end] if offset <= self.received and end <= self.nbytes else None
+
+    def fill(self, offset: int, count: int) -> None:
+        """Note that `count` bytes at `offset` have been written into what `room` gave."""
+        if offset <= self.received < offset + count:
+            self.received = offset + count
+            if self.received == self.nbytes:
+                self._finished.set()
+
     def wait(self) -> None:
         """Block until all bytes are there. Raises AbortedError when the session ends first."""
         if self.nbytes:
@@ -103,8 +114,8 @@ class Payloads:
             return found
 
     def _make(self, upload: int, nbytes: int) -> Upload:
-        if type(upload) is not int or upload < 0 or nbytes < 0:
-            raise InvalidArgumentError(f"{upload!r} of {nbytes!r} bytes is no upload")
+        if upload < 0:
+            raise InvalidArgumentError(f"{upload} is no upload")
         if self._closed:
             raise AbortedError("the session has ended")
         if self._undeclared + nbytes > self.limit or len(self._uploads) >= _MAX_OPEN:
@@ -117,6 +128,8 @@ class Payloads:
         """The upload that an item of the stream marks; it is the store's from here on."""
         with self._lock:
             found = self._uploads.get(upload)
+            if type(upload) is not int or upload < 0:
+                raise ProtocolError(f"{upload!r} is no upload")
             again = upload in self._over or (found is not None and found.spec is not None)
             if again or (found is not None and found.nbytes != spec.nbytes):
                 raise ProtocolError(f"upload {upload} is declared twice, or with another size than it has")
