@@ -28,6 +28,7 @@ import numpy as np
 from client import sites
 from client.sites import Site, Sites
 from client.transport import Endpoint, payloads
+from client.transport.payloads import Source
 from protocol import wire
 from protocol.errors import OpError, SessionLostError, error_from
 from protocol.ops import Op
@@ -303,8 +304,11 @@ class Session:
 
     # --- large values ------------------------------------------------------------------------------------------------
 
-    def start_upload(self, data: np.ndarray[Any, Any]) -> int:
-        """Send `data` beside the stream; the upload's number. Blocks while too many bytes are in transit."""
+    def start_upload(self, data: np.ndarray[Any, Any], copied: bool) -> int:
+        """Send `data` beside the stream, copied first unless it was; the upload's number.
+
+        Copying and sending go on at the same time. Blocks while too many bytes are in transit.
+        """
         number = next(self._numbers)
         with self._transit_changed:
             while self._transit and self._transit + data.nbytes > _BYTES_IN_TRANSIT:
@@ -312,19 +316,20 @@ class Session:
                 self._transit_changed.wait(_POLL)
                 self.check()
             self._transit += data.nbytes
-        self.background(self._upload, number, data)
+        source = Source(_bytes_of(data), copied)
+        self.background(self._upload, number, source)
+        source.copy()
         return number
 
-    def _upload(self, number: int, data: np.ndarray[Any, Any]) -> None:
+    def _upload(self, number: int, source: Source) -> None:
         try:
-            view = _bytes_of(data)
-            self.bytes_sent += payloads.upload(self.endpoint, self.id, number, view, self.alive)
+            self.bytes_sent += payloads.upload(self.endpoint, self.id, number, source, self.alive)
         except (OSError, OpError) as error:
             if self.alive():
                 print(f"telegrad: an upload failed: {error}", file=sys.stderr)
         finally:
             with self._transit_changed:
-                self._transit -= data.nbytes
+                self._transit -= source.nbytes
                 self._transit_changed.notify_all()
 
     def download(self, read: Read, spec: Any) -> np.ndarray[Any, Any] | None:

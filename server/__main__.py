@@ -23,6 +23,7 @@ import uvicorn
 from server import settings as options
 from server.app import create_app
 from server.devices import open_devices
+from server.http_protocol import PayloadProtocol
 from server.settings import Settings
 
 _SWITCH_INTERVAL = 0.0005
@@ -51,6 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _config(settings: Settings, app: Any) -> uvicorn.Config:
     return uvicorn.Config(
         app,
+        http=PayloadProtocol,
         ws="websockets-sansio",
         # uvicorn stops answering pings while the application is not receiving and then cuts a healthy session; the
         # protocol has its own heartbeat.

@@ -23,7 +23,7 @@ from contextlib import asynccontextmanager
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, FastAPI, Request, Response, WebSocket
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import JSONResponse
 from starlette.requests import ClientDisconnect
 
 import protocol
@@ -32,13 +32,14 @@ from protocol.errors import InvalidArgumentError, NotFoundError, OpError, Protoc
 from protocol.wire import MAX_FRAME
 from server import connections
 from server.devices import Device
+from server.http_protocol import body_reader
 from server.security import Guard, problem
 from server.session import Session, Sessions
 from server.settings import Settings
 
 _FRAMES: Final = "application/vnd.telegrad.frames"
 _READ_WAIT: Final = 600.0
-_CHUNK: Final = 2**20
+_PIECE: Final = 2**23
 _MAX_BODY: Final = 4 * MAX_FRAME
 _RANGE: Final = re.compile(r"bytes=(\d{1,18})-")
 _CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})")
@@ -132,7 +133,7 @@ async def _body(request: Request) -> bytes:
 
 def _add_payload_routes(app: FastAPI, sessions: Sessions) -> None:
     @app.put("/v1/sessions/{identifier}/uploads/{upload}")
-    async def put_upload(request: Request, session: Named, upload: int) -> dict[str, int]:
+    async def put_upload(request: Request, response: Response, session: Named, upload: int) -> dict[str, int]:
         match = _CONTENT_RANGE.fullmatch(request.headers.get("content-range", ""))
         if match is None:
             raise InvalidArgumentError("an upload needs Content-Range: bytes first-last/total")
@@ -140,6 +141,13 @@ def _add_payload_routes(app: FastAPI, sessions: Sessions) -> None:
         target = session.payloads.open(upload, total)
         if target is None:
             return {"received": total}
+        size = last + 1 - offset
+        room = target.room(offset, last + 1)
+        read_body = body_reader(request.scope)
+        if read_body is not None and room is not None and request.headers.get("content-length") == str(size):
+            target.fill(offset, await read_body(room))
+            response.headers["connection"] = "close"
+            return {"received": target.received}
         async for chunk in request.stream():
             if offset + len(chunk) > last + 1:
                 raise InvalidArgumentError(f"more bytes than the {match[0]!r} announced")
@@ -161,9 +169,7 @@ def _add_payload_routes(app: FastAPI, sessions: Sessions) -> None:
         headers = {"content-length": str(len(data) - start), "accept-ranges": "bytes"}
         if start:
             headers["content-range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"
-        return StreamingResponse(
-            _chunks(data[start:]), 206 if start else 200, headers, media_type="application/octet-stream"
-        )
+        return _Bytes(data[start:], 206 if start else 200, headers)
 
 
 def _range_start(request: Request, size: int) -> int:
@@ -176,9 +182,19 @@ def _range_start(request: Request, size: int) -> int:
     return int(match[1])
 
 
-async def _chunks(data: memoryview) -> AsyncIterator[memoryview]:
-    for start in range(0, len(data), _CHUNK):
-        yield data[start : start + _CHUNK]
+class _Bytes(Response):
+    """A body that is sent as it lies in memory, a few pieces at a time."""
+
+    def __init__(self, data: memoryview, status_code: int, headers: dict[str, str]) -> None:
+        super().__init__(status_code=status_code, headers=headers, media_type="application/octet-stream")
+        self._data = data
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        for start in range(0, len(self._data), _PIECE):
+            piece = self._data[start : start + _PIECE]
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 def _add_status_routes(app: FastAPI, sessions: Sessions) -> None:

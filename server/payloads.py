@@ -48,7 +48,7 @@ class Upload:
                 self._finished.set()
 
     def room(self, offset: int, end: int) -> memoryview | None:
-        """Where the bytes from `offset` to `end` go, to be told of by `fill`; None when they don't follow what has come."""
+        """Where the bytes from `offset` to `end` go, to be told of by `fill`; None when they leave a gap."""
         return self.view[offset:end] if offset <= self.received and end <= self.nbytes else None
 
     def fill(self, offset: int, count: int) -> None:

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import http.client
 import json
+import threading
 import time
 from collections.abc import Callable
 from typing import Any, Final
+
+import numpy as np
 
 from client.transport import Endpoint, raise_for_status
 
 _RETRY_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 2.0
 _CHUNK: Final = 2**20
+_COPY: Final = 2**22
 
 
 class _Connection(http.client.HTTPConnection):
@@ -53,7 +57,37 @@ def request_json(endpoint: Endpoint, method: str, path: str) -> Any:
         connection.close()
 
 
-def upload(endpoint: Endpoint, session: str, number: int, data: memoryview, alive: Callable[[], bool]) -> int:
+class Source:
+    """Bytes to upload. `copy` makes them the upload's own, a piece at a time, while what is copied is being sent."""
+
+    def __init__(self, data: memoryview, copied: bool) -> None:
+        self.nbytes = data.nbytes
+        self._theirs = None if copied else data
+        self._data = data if copied else memoryview(np.empty(data.nbytes, np.uint8))  # type: ignore[arg-type]
+        self._ready = data.nbytes if copied else 0
+        self._grown = threading.Condition()
+
+    def copy(self) -> None:
+        """Copy what is the caller's. It may change its array when this returns."""
+        if self._theirs is None:
+            return
+        for start in range(0, self.nbytes, _COPY):
+            end = min(start + _COPY, self.nbytes)
+            np.copyto(np.frombuffer(self._data[start:end], np.uint8), np.frombuffer(self._theirs[start:end], np.uint8))
+            with self._grown:
+                self._ready = end
+                self._grown.notify_all()
+        self._theirs = None
+
+    def take(self, start: int, end: int) -> memoryview:
+        """The bytes from `start` to `end`, once they are copied."""
+        if self._ready < end:
+            with self._grown:
+                self._grown.wait_for(lambda: self._ready >= end)
+        return self._data[start:end]
+
+
+def upload(endpoint: Endpoint, session: str, number: int, data: Source, alive: Callable[[], bool]) -> int:
     """PUT `data`, going on where the server has got to after each cut, while `alive()`. The number of bytes sent,
     repeats included.
     """
@@ -66,12 +100,13 @@ def upload(endpoint: Endpoint, session: str, number: int, data: memoryview, aliv
             connection.putrequest("PUT", endpoint.prefix + path)
             for name, value in endpoint.headers.items():
                 connection.putheader(name, value)
-            connection.putheader("Content-Length", str(len(data) - offset))
-            connection.putheader("Content-Range", f"bytes {offset}-{len(data) - 1}/{len(data)}")
+            connection.putheader("Content-Length", str(data.nbytes - offset))
+            connection.putheader("Content-Range", f"bytes {offset}-{data.nbytes - 1}/{data.nbytes}")
             connection.endheaders()
-            for start in range(offset, len(data), _CHUNK):
-                connection.send(data[start : start + _CHUNK])
-                sent += min(_CHUNK, len(data) - start)
+            for start in range(offset, data.nbytes, _CHUNK):
+                end = min(start + _CHUNK, data.nbytes)
+                connection.send(data.take(start, end))
+                sent += end - start
             response = connection.getresponse()
             body = response.read()
             raise_for_status(response.status, body.decode(errors="replace"))
@@ -84,7 +119,7 @@ def upload(endpoint: Endpoint, session: str, number: int, data: memoryview, aliv
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE)
         try:
-            offset = min(int(request_json(endpoint, "GET", path)["received"]), len(data))
+            offset = min(int(request_json(endpoint, "GET", path)["received"]), data.nbytes)
         except OSError:
             offset = 0
 
