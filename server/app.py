@@ -78,7 +78,7 @@ async def _nobody(_: Request, error: Exception) -> Response:
     return Response(status_code=400)
 
 
-def _named_session(request: Request, identifier: str) -> Session:
+async def _named_session(request: Request, identifier: str) -> Session:
     found: Session = request.app.state.sessions.get(identifier)
     return found
 
@@ -116,7 +116,7 @@ def _add_frame_routes(app: FastAPI, sessions: Sessions) -> None:
 
     @app.get("/v1/sessions/{identifier}/frames")
     async def poll_frames(session: Named, attachment: int, wait: float = 20.0) -> Response:
-        content = await connections.attached(session, attachment).poll(min(max(wait, 0.0), 60.0))
+        content = await connections.attached(session, attachment).poll(min(wait, 60.0) if wait > 0 else 0.0)
         return Response(content, media_type=_FRAMES)
 
 

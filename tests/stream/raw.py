@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 from contextlib import ExitStack
 from typing import Any
@@ -115,9 +114,8 @@ class Raw:
 
 
 def answers_welcome(server: ServerProcess, session: str) -> bool:
-    with Raw(
-        server, session, expects=0
-    ) as other:  # expects what never is: a known session says so, an unknown one that
+    with Raw(server, session, expects=0) as other:
+        # No frame has the number 0: a session that is there says so, and otherwise the server says that there is none.
         refused = other.end()
     assert refused is not None
     return refused["code"] != 64
@@ -159,7 +157,8 @@ class RawHttp:
 
     def replies(self, count: int) -> list[tuple[Any, ...]]:
         found: list[tuple[Any, ...]] = []
-        for _ in itertools.takewhile(lambda _: len(found) < count, range(50)):
+        polls = 0
+        while len(found) < count and (polls := polls + 1) < 50:
             answer = self.get()
             answer.raise_for_status()
             for frame in map(wire.decode_frame, Deframer().feed(answer.content)):

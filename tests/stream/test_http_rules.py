@@ -37,6 +37,10 @@ def web(server):
         yield client
 
 
+def kind_of(frame):
+    return wire.decode_frame(frame).kind
+
+
 # --- who may ask -----------------------------------------------------------------------------------------------------
 
 
@@ -52,16 +56,16 @@ def both_ways(server, status, **headers):
     return answer
 
 
-@pytest.mark.parametrize("given", [None, "Bearer wrong", "Bearer ", "Basic {}", "{}", "Bearer {}x", "Bearer\u00e9"])
+@pytest.mark.parametrize("given", [None, "Bearer wrong", "Bearer", "Basic {}", "{}", "Bearer {}x"])
 def test_a_token_is_needed(server, given):
-    headers = {} if given is None else {"Authorization": given.format(server.token).encode("latin-1").decode("latin-1")}
-    if given is not None and not given.isascii():
-        answer = httpx.get(f"{server.url}/v1/status", headers={"Authorization": given.encode("latin-1")})
-        assert answer.status_code == 401
-        return
-    answer = both_ways(server, 401, **headers)
+    answer = both_ways(server, 401, **({} if given is None else {"Authorization": given.format(server.token)}))
     assert answer.headers["www-authenticate"] == "Bearer"
     assert answer.json()["code"] == 16
+
+
+def test_a_token_beyond_ascii_is_wrong_like_any_other(server):
+    answer = httpx.get(f"{server.url}/v1/status", headers={"Authorization": "Bearer \u00e9".encode("latin-1")})
+    assert answer.status_code == 401
 
 
 def test_health_needs_no_token(server):
@@ -69,7 +73,9 @@ def test_health_needs_no_token(server):
         assert httpx.get(server.url + path).status_code == 200
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", "http://127.0.0.1", "null", "https://tools.example.org.evil.example"])
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "http://127.0.0.1", "null", "https://tools.example.org.evil.example"]
+)
 def test_a_foreign_origin_is_refused(small, origin):
     answer = both_ways(small, 403, Origin=origin, **small.headers)
     assert answer.json()["code"] == 7
@@ -82,7 +88,9 @@ def test_an_allowed_origin_passes(small):
         pass
 
 
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "127.evil.example:80", "localhost.evil.example", "", "[::2]"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "127.0.0.1.evil.example", "127.evil.example:80", "localhost.evil.example", "", "[::2]"]
+)
 def test_a_foreign_host_is_refused_on_loopback(web, host):
     answer = web.get("/v1/status", headers={"Host": host})
     assert (answer.status_code, answer.json()["code"]) == (403, 7)
@@ -119,9 +127,11 @@ def test_a_poll_waits_for_the_first_frame_and_no_longer_than_told(server):
         started = time.monotonic()
         assert client.get(0.3).content == b""
         assert 0.25 < time.monotonic() - started < 5
-        threading.Timer(0.2, lambda: client.post(client.next([CONST, 1, ONES], [READ, 1, 1]))).start()
+        later = threading.Timer(0.2, lambda: client.post(client.next([CONST, 1, ONES], [READ, 1, 1])))
+        later.start()
         assert client.replies(1)[0][1] == 1
         assert time.monotonic() - started < 8
+        later.join()
 
 
 def test_a_gap_is_409_and_costs_the_session_nothing(server):
@@ -149,8 +159,8 @@ def test_the_newest_attachment_fences_the_older(server, newer):
         assert old.post(old.next([CONST, 1, ONES])).status_code == 204
         old.get(0.2)
         polled = []
-        poll = threading.Thread(target=lambda: polled.append(http(server).get(f"{old.path}/frames?attachment=1&wait=20")))
         started = time.monotonic()
+        poll = threading.Thread(target=lambda: polled.append(old.get(20)))
         poll.start()
         time.sleep(0.2)
         with newer(server, old.session, seq=1) as client:
@@ -179,9 +189,9 @@ def test_answers_that_were_lost_come_again(server):
         client.post(client.next([CONST, 1, ONES], [READ, 1, 1]))
         client.replies(1)
         with RawHttp(server, client.session, seq=1) as again:
-            assert [wire.decode_frame(f).kind for f in again.first] == [Kind.WELCOME, Kind.ITEMS]
+            assert [k for k in map(kind_of, again.first) if k != Kind.ACK] == [Kind.WELCOME, Kind.ITEMS]
         with RawHttp(server, client.session, seq=1, expects=2) as done:
-            assert [wire.decode_frame(f).kind for f in done.first] == [Kind.WELCOME]
+            assert [k for k in map(kind_of, done.first) if k != Kind.ACK] == [Kind.WELCOME]
 
 
 @pytest.mark.parametrize(
@@ -216,11 +226,8 @@ def test_what_breaks_the_rules_ends_the_session(server):
         assert (client.get().status_code, client.get().json()["code"]) == (404, 64)
     with RawHttp(server) as client:
         assert client.post(client.next([RELEASE, [5]])).status_code == 204  # executed only then
-        kinds = []
-        answer = client.get()
-        while answer.status_code == 200:
-            kinds += [wire.decode_frame(f).kind for f in Deframer().feed(answer.content)]
-            answer = client.get()
+        while (answer := client.get()).status_code == 200:
+            assert set(map(kind_of, Deframer().feed(answer.content))) <= {Kind.ACK, Kind.REFUSED}
         assert (answer.status_code, answer.json()["code"]) == (404, 64)
         assert "release of 5" in answer.json()["detail"]
 
@@ -239,8 +246,10 @@ def test_malformed_queries_are_refused(server, web, query):
 @pytest.mark.parametrize("wait", ["nan", "inf", "-1"])
 def test_odd_waits_are_bounded(server, wait):
     with RawHttp(server) as client:
-        threading.Timer(0.3, lambda: client.post(client.next([CONST, 1, ONES], [READ, 1, 1]))).start()
+        later = threading.Timer(0.3, lambda: client.post(client.next([CONST, 1, ONES], [READ, 1, 1])))
+        later.start()
         assert client.http.get(f"{client.path}/frames?attachment=1&wait={wait}").status_code == 200
+        later.join()
 
 
 @pytest.mark.parametrize(
@@ -300,7 +309,11 @@ def test_an_upload_that_is_over_can_be_put_again(raw, web):
     put(web, raw.session, 1, DATA, "bytes 0-3999/4000")
     assert np.array_equal(raw.ask([Item.UPLOAD, 1, 1, FLOAT, [1000]], [READ, 1, 1]), VALUES)
     assert received(web, raw.session, 1) == 4000
-    for content, announced in ((DATA, "bytes 0-3999/4000"), (DATA[100:], "bytes 100-3999/4000"), (b"", "bytes 4000-3999/4000")):
+    for content, announced in (
+        (DATA, "bytes 0-3999/4000"),
+        (DATA[100:], "bytes 100-3999/4000"),
+        (b"", "bytes 4000-3999/4000"),
+    ):
         assert put(web, raw.session, 1, content, announced).json() == {"received": 4000}
     assert np.array_equal(raw.ask([READ, 2, 1]), VALUES)
     raw.send([Item.UPLOAD, 2, 1, FLOAT, [1000]])
@@ -310,9 +323,11 @@ def test_an_upload_that_is_over_can_be_put_again(raw, web):
 @pytest.mark.parametrize(
     ("length", "announced"),
     [
-        (4000, None), (4000, "0-3999/4000"), (4000, "bytes 0-3999/*"), (4000, "bytes */4000"), (4000, "bytes -1-3999/4000"),
+        (4000, None), (4000, "0-3999/4000"), (4000, "bytes 0-3999/*"), (4000, "bytes */4000"),
+        (4000, "bytes -1-3999/4000"),
         (4000, "bytes 0-3999/" + "9" * 30), (4000, "bytes 0-" + "9" * 5000 + "/4000"), (10, "bytes 5-14/4000"),
-        (4001, "bytes 0-4000/4000"), (4000, "bytes 0-99/4000"), (4001, "bytes 0-3999/4000"), (4000, "bytes 0-3999/3999"),
+        (4001, "bytes 0-4000/4000"), (4000, "bytes 0-99/4000"), (4001, "bytes 0-3999/4000"),
+        (4000, "bytes 0-3999/3999"),
         (4000, "bytes 0-3999/4000, bytes 0-1/2"),
     ],
     ids=lambda x: str(x)[:20],
@@ -367,7 +382,9 @@ def test_an_upload_the_session_has_no_room_for_fails_its_item_and_ends_the_put(s
         failed, read = raw.replies(2)
         assert failed[:3] == (Item.FAILED, 2, 8)
         assert read[:3] == (Item.READ_FAILED, 1, 8)
-        assert put(web, raw.session, 1, DATA, f"bytes 0-3999/{size}").json() == {"received": size}, "nothing more to send"
+        assert put(web, raw.session, 1, DATA, f"bytes 0-3999/{size}").json() == {"received": size}, (
+            "nothing more to send"
+        )
 
 
 def test_uploads_released_unread_free_their_memory(server, web):
@@ -417,7 +434,9 @@ def test_a_large_value_and_parts_of_it(large, web):
             assert part.headers["content-range"] == f"bytes {start}-{LARGE.nbytes - 1}/{LARGE.nbytes}"
 
 
-@pytest.mark.parametrize("span", ["bytes=0-5", "bytes=-5", "bytes=5000000-", "items=0-", "bytes=0-,5-", "bytes=" + "9" * 5000 + "-"])
+@pytest.mark.parametrize(
+    "span", ["bytes=0-5", "bytes=-5", "bytes=5000000-", "items=0-", "bytes=0-,5-", "bytes=" + "9" * 5000 + "-"]
+)
 def test_other_ranges_are_refused(large, web, span):
     large.send([READ, 5, 1])
     answer = get(web, large.session, 5, span)
@@ -478,10 +497,12 @@ def test_the_end_of_a_session_ends_gets_that_wait(server, web):
 
 
 def test_status_counts_sessions(server, web):
+    def mine():
+        return next(s for s in web.get("/v1/status").json()["sessions"] if s["id"] == raw.session[:8])
+
     with Raw(server) as raw:
         raw.send([CONST, 1, ONES])
         raw.wait_done(1)
-        (mine,) = [s for s in web.get("/v1/status").json()["sessions"] if s["id"] == raw.session[:8]]
-        assert mine["attached"]
-        assert (mine["tensors"], mine["bytes"]) == (1, ONES.nbytes)
-    wait_until(lambda: not [s for s in web.get("/v1/status").json()["sessions"] if s["id"] == raw.session[:8]][0]["attached"])
+        assert mine()["attached"]
+        assert (mine()["tensors"], mine()["bytes"]) == (1, ONES.nbytes)
+    wait_until(lambda: not mine()["attached"])

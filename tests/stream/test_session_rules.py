@@ -193,7 +193,7 @@ def test_a_message_beyond_any_frame_closes_the_connection_unread(raw):
     with contextlib.suppress(ConnectionClosed):  # the server may close before all is written
         raw.socket.send(b"\x01" * (wire.MAX_FRAME + 4096))
     assert raw.end() is None
-    assert raw.socket.close_code == 1009
+    assert raw.socket.close_code in (1009, 1006)  # the latter where the close frame is lost with the rest
     assert raw.alive
 
 
@@ -210,7 +210,8 @@ def test_a_text_message_closes_the_connection(raw):
     "item",
     [
         [99], [Item.VALUE, 1, ONES], ["RUN"], [], [RUN], [RUN, 0, 1, []], [BIND, 0], [BIND, "a", "b"], [BIND, 1, 2],
-        [RELEASE, [77]], [RELEASE, 5], [RELEASE, [[1]]], [READ], [READ, 1], [CONST, 1], [CONST, 1, 2.5], [CONST, 0, ONES],
+        [RELEASE, [77]], [RELEASE, 5], [RELEASE, [[1]]], [READ], [READ, 1], [CONST, 1], [CONST, 1, 2.5],
+        [CONST, 0, ONES],
         [CONST, -1, ONES], [CONST, "a", ONES], [CONST, True, ONES], [Item.UPLOAD, 1, 1, "float32", [2]],
         [Item.UPLOAD, 1, 1, wire.dtypes.float32, [-2]], [Item.UPLOAD, 1, 1, wire.dtypes.float32, [2**40, 2**40]],
         [Item.UPLOAD, 1, -1, wire.dtypes.float32, [2]], [Item.UPLOAD, 1, 1, wire.dtypes.float32, 2],
@@ -352,7 +353,8 @@ def test_cancel_drops_what_is_queued(raw, server):
     raw.send([CONST, 1, ONES], [READ, 1, 1], *block(raw))
     assert raw.replies(1)[0][0] == Item.VALUE  # from here on the executor is at the op that waits
     raw.send(
-        [RUN, 900, 2, [1]], [READ, 2, 2], [READ, 3, 1], [BIND, 1, "add"], [CONST, 3, ONES], [RELEASE, [1]], [Item.SYNC, 4],
+        [RUN, 900, 2, [1]], [READ, 2, 2], [READ, 3, 1], [BIND, 1, "add"], [CONST, 3, ONES], [RELEASE, [1]],
+        [Item.SYNC, 4],
     )  # fmt: skip
     raw.frame(Kind.CANCEL, body=12)
     raw.send([READ, 5, 2], [RUN, 1, 4, [3, 3]], [READ, 6, 4])
@@ -432,13 +434,12 @@ def test_bye_frees_the_session(raw, server):
 
 
 def test_a_full_server_evicts_detached_sessions_and_refuses_beyond():
-    with serving("--max-sessions", "2") as full, http(full) as web:
-        with Raw(full) as first:
-            oldest, newest = new_session(full), new_session(full)
-            assert not answers_welcome(full, oldest)
-            assert answers_welcome(full, newest)
-            with Raw(full, newest):
-                answer = web.post("/v1/sessions")
-                assert (answer.status_code, answer.json()["code"]) == (507, 8)
-                assert answer.headers["content-type"] == "application/problem+json"
-                assert works(first)
+    with serving("--max-sessions", "2") as full, http(full) as web, Raw(full) as first:
+        oldest, newest = new_session(full), new_session(full)
+        assert not answers_welcome(full, oldest)
+        assert answers_welcome(full, newest)
+        with Raw(full, newest):
+            answer = web.post("/v1/sessions")
+            assert (answer.status_code, answer.json()["code"]) == (507, 8)
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert works(first)
