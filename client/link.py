@@ -7,14 +7,16 @@ user sees a pause.
 from __future__ import annotations
 
 import random
+import signal
 import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
-from client.session import Session
+from client.session import Read, Session
 from client.transport import Connection, open_connection
+from client.transport.websocket import WebSocketConnection
 from protocol.errors import OpError, ProtocolError, SequenceGapError, SessionLostError, UnavailableError, error_from
 from protocol.wire import Kind, decode_frame, unpack_map
 
@@ -24,6 +26,10 @@ _LONGEST_PAUSE: Final = 5.0
 _SAY_AFTER: Final = 2.0
 _GATHER: Final = 0.001
 """Seconds that items may wait for company while the server has work. On an idle wire they go at once."""
+_REST: Final = 0.005
+"""Seconds after a read by a waiting thread in which the I/O thread leaves the socket to the next such read."""
+_PUMP: Final = 0.25
+"""Seconds between a waiting thread's looks at whether its connection is still the session's."""
 _TICK: Final = 0.5
 """Seconds after which an idle connection's thread looks whether tensors have died, to release them."""
 
@@ -41,7 +47,11 @@ class Link:
         self._server_gone = server_gone
         self._heartbeat = 10.0
         self._connection: Connection | None = None
+        self._reading = threading.Lock()  # whoever holds it takes bytes from the connection, and their frames in order
+        self._pumped = 0.0  # when a waiting thread last read the connection itself
         self._connect()
+        session.pump = self._pump
+        session.wake_io = self._wake
         self._thread = threading.Thread(target=self._run, name="telegrad-io", daemon=True)
         self._thread.start()
 
@@ -96,29 +106,81 @@ class Link:
 
     def _serve(self, connection: Connection) -> None:
         session = self._session
-        heard = said = time.monotonic()
+        self._heard = said = time.monotonic()
         while not session.closed:
-            frames = connection.receive(min(_TICK, self._heartbeat / 2))
-            if frames:
-                for frame in frames:
-                    session.receive(frame)
-                heard = time.monotonic()
+            received = self._read(connection, min(_TICK, self._heartbeat / 2))
             before = session.frames_sent
             if session.has_pending:
-                if not session.idle and not frames:
+                if not session.idle and not received:
                     # The server has work: let the batch grow a little, and whoever fills it sends it.
-                    frames = connection.receive(_GATHER)
-                    for frame in frames:
-                        session.receive(frame)
+                    self._read(connection, _GATHER)
                 session.flush(wait=False)
             now = time.monotonic()
             if session.frames_sent != before:
                 said = now
-            due = now - said >= self._heartbeat * 0.9 or (session.owes_acknowledgement and not frames)
+            due = now - said >= self._heartbeat * 0.9 or (session.owes_acknowledgement and not received)
             if due and session.send_control(Kind.ACK):
                 said = now
-            if now - heard > _MISSED_HEARTBEATS * self._heartbeat:
-                raise ConnectionError(f"no sign of life for {now - heard:.0f} s")
+            if now - self._heard > _MISSED_HEARTBEATS * self._heartbeat:
+                raise ConnectionError(f"no sign of life for {now - self._heard:.0f} s")
+
+    def _read(self, connection: Connection, timeout: float) -> bool:
+        """Wait for frames and take them; whether any came."""
+        if not isinstance(connection, WebSocketConnection):
+            frames = connection.receive(timeout)
+        else:
+            rest = self._pumped + _REST - time.monotonic()
+            if rest > 0:
+                connection.rest(rest)
+                return False
+            if not connection.ready(timeout):
+                return False
+            with self._reading:
+                return self._take(connection)
+        for frame in frames:
+            self._session.receive(frame)
+        if frames:
+            self._heard = time.monotonic()
+        return bool(frames)
+
+    def _take(self, connection: WebSocketConnection) -> bool:
+        """With the lock: take the frames that have come. The other thread may have been faster."""
+        frames = connection.receive(0.0)
+        for frame in frames:
+            self._session.receive(frame)
+        if frames:
+            self._heard = time.monotonic()
+        return bool(frames)
+
+    def _wake(self) -> None:
+        """Have the I/O thread look at what is pending. While it rests it looks soon anyway, and a reader sends all that is there."""
+        connection = self._connection
+        if connection is not None and time.monotonic() - self._pumped > _REST:
+            connection.wake()
+
+    def _pump(self, read: Read) -> bool:
+        """Read the connection in the thread that waits for `read`, until that is answered; whether it was.
+
+        It saves the hand-over from the I/O thread, which leaves the socket alone for a moment after each such read.
+        """
+        connection = self._connection
+        if not isinstance(connection, WebSocketConnection):
+            return False
+        interrupts = _DeferredInterrupts()
+        try:
+            while not read.finished:
+                self._pumped = time.monotonic()
+                if connection.ready(_PUMP, wakeable=False):
+                    with interrupts, self._reading:
+                        self._take(connection)
+                elif self._connection is not connection or self._session.lost is not None:
+                    return read.finished
+        except (OSError, OpError):  # the I/O thread meets the same, and knows what to do
+            self._pumped = 0.0
+            connection.wake()
+            return read.finished
+        self._pumped = time.monotonic()
+        return True
 
     def _lost_connection(self, error: Exception) -> None:
         session = self._session
@@ -169,6 +231,30 @@ class Link:
         """Wait for the thread to end after the session was closed."""
         if threading.current_thread() is not self._thread:
             self._thread.join(2.0)
+
+
+class _DeferredInterrupts:
+    """Holds Ctrl-C back for a moment: an interrupt in the middle of a frame would lose what is left of it."""
+
+    def __init__(self) -> None:
+        self._main = threading.current_thread() is threading.main_thread()
+        self._handler: Any = None
+        self._caught: tuple[Any, ...] | None = None
+
+    def __enter__(self) -> None:
+        if self._main:
+            self._handler = signal.signal(signal.SIGINT, self._catch)
+
+    def _catch(self, *arguments: Any) -> None:
+        self._caught = arguments
+
+    def __exit__(self, *_: object) -> None:
+        if not self._main:
+            return
+        signal.signal(signal.SIGINT, self._handler)
+        caught, self._caught = self._caught, None
+        if caught is not None and callable(self._handler):
+            self._handler(*caught)
 
 
 def wire_error(error: Exception) -> OpError:

@@ -131,7 +131,8 @@ class Session:
         self._pool: ThreadPoolExecutor | None = None
         self.lost: OpError | None = None
         self.closed = False
-        self.wake_io: Callable[[], None] = lambda: None
+        self.wake_io: Callable[[], None] = _nothing
+        self.pump: Callable[[Read], bool] = _never  # read the connection in the waiting thread; the link's
         _SESSIONS.add(self)
 
     # --- issuing -----------------------------------------------------------------------------------------------------
@@ -258,7 +259,8 @@ class Session:
     def finish_reads(self, reads: list[Read]) -> None:
         """Wait until all of `reads` are answered. Raises what has failed, once."""
         for read in reads:
-            read.wait()
+            if not read.finished and not self.pump(read):
+                read.wait()
         self.raise_failures([r for r in reads if r.error is not None])
 
     def raise_failures(self, failed_reads: list[Read]) -> None:
@@ -428,7 +430,6 @@ class Session:
                 self._stream.sent_credit = Credit(items, size)
                 frames = self._stream.resume(welcome["expects"])
             self._connection = connection
-            self.wake_io = connection.wake
             for frame in frames:
                 self.transmit(frame)
         self._credit.set()
@@ -436,7 +437,6 @@ class Session:
     def detach(self) -> None:
         """The connection is lost."""
         self._connection = None
-        self.wake_io = _nothing
 
     @property
     def owes_acknowledgement(self) -> bool:
@@ -492,6 +492,10 @@ class Session:
 
 def _nothing() -> None:
     pass
+
+
+def _never(read: Read) -> bool:
+    return False
 
 
 def _bytes_of(array: np.ndarray[Any, Any]) -> memoryview:

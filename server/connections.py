@@ -22,6 +22,7 @@ log = logging.getLogger("telegrad.connection")
 
 _HELLO_TIMEOUT: Final = 10.0
 _POLL_BYTES: Final = 4 * 2**20
+_SMALL_OUTBOX: Final = 2**16
 
 
 def refusal(error: OpError) -> bytes:
@@ -49,12 +50,20 @@ class WebSocketConnection:
             self._closing = reason
         self._wake.set()
 
+    async def send_now(self) -> None:
+        """Send what is queued from the reading task: a turn of the event loop less than by waking the writing one.
+
+        Only for a client that keeps up, so that writing never keeps this side from reading.
+        """
+        send, out = self._socket._send, self._out
+        while out:
+            await send({"type": "websocket.send", "bytes": out.popleft()})
+
     async def write(self) -> None:
         """Send what is queued until the connection is closed."""
-        send, out, wake = self._socket._send, self._out, self._wake
+        wake = self._wake
         while True:
-            while out:
-                await send({"type": "websocket.send", "bytes": out.popleft()})
+            await self.send_now()
             if self._closing is not None:
                 await self._socket.close(1000, self._closing[:100])
                 return
@@ -106,6 +115,8 @@ async def _read(socket: WebSocket, sessions: Sessions, session: Session, connect
             sessions.end(session, "the client left")
             return
         deliver(sessions, session, data)
+        if session.stream.outbox_bytes < _SMALL_OUTBOX:
+            await connection.send_now()
 
 
 def deliver(sessions: Sessions, session: Session, data: bytes) -> None:

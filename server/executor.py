@@ -30,6 +30,8 @@ from server.values import Poison, Store, Value, Variable
 _MAX_OPS: Final = 4096
 _MAX_PLANS: Final = 1024
 _MAX_ATTR_ELEMENTS: Final = 4096
+_LIGHT: Final = 4096
+"""Bytes of each operand and of the results up to which an op without attributes is light."""
 _KEEP_VIEW_UP_TO: Final = 1024
 _CANCELLABLE: Final = frozenset((Item.RUN, Item.READ))
 
@@ -91,6 +93,7 @@ class Executor:
         self.ops = 0
         self.failed_item = 0  # the last failure whose error the user has not seen
         self._single = len(devices) == 1
+        self._uploading: set[int] = set()
         self._ops: dict[int, _Bound] = {}
         self._handlers: dict[int, Callable[[tuple[Any, ...], int], None]] = {
             Item.RUN: self._run, Item.BIND: self._bind, Item.RELEASE: self._release, Item.READ: self._read,
@@ -121,6 +124,44 @@ class Executor:
                     raise
                 raise ProtocolError(f"malformed item {item!r:.200}: {error}") from error
             self.executed = number
+
+    def is_light(self, item: tuple[Any, ...]) -> bool:
+        """Whether running `item` surely takes microseconds: small values on the CPU, every size known before."""
+        kind = item[0]
+        if kind == Item.RUN:
+            return self._is_light_op(item)
+        if kind in (Item.READ, Item.VARIABLE):
+            return len(item) > 2 and self._is_light_value(item[2])
+        return kind in (Item.BIND, Item.RELEASE, Item.CONST, Item.CLEAR, Item.READ_DONE) and self.default.scope is None
+
+    def _is_light_value(self, operand: Any) -> bool:
+        found = self.store.entries.get(operand) if type(operand) is int else operand
+        if type(found) is Variable:
+            found = found.value
+        if type(found) is Value:
+            return found.nbytes <= _LIGHT and (found.device is None or found.device.scope is None)
+        return type(found) is Poison or (type(found) is np.ndarray and found.nbytes <= _LIGHT)
+
+    def _is_light_op(self, item: tuple[Any, ...]) -> bool:
+        bound = self._ops.get(item[1])
+        if bound is None or len(item) > 5 or not all(map(self._is_light_value, item[3])):
+            return False
+        attrs = item[4] if len(item) > 4 and item[4] is not None else _NO_ATTRS
+        if attrs and (bound.op.variadic or any(type(v) is Ref for v in attrs.values())):
+            return False  # an einsum of small vectors can be a large loop
+        specs = []
+        for operand in item[3]:
+            value = self._operand(operand)
+            if type(value) is Poison:
+                return True
+            specs.append(value.spec)
+        key: Any = tuple(specs)
+        try:
+            key = (key, tuple(attrs.items())) if attrs else key
+            results, size = bound.plans.get(key) or bound.plan(key, tuple(specs), attrs)
+        except Exception:
+            return True  # it will fail in inference again, which is as quick
+        return size <= _LIGHT and all(spec.is_static for spec in results)
 
     def close(self) -> None:
         """Free everything the session holds."""
@@ -340,6 +381,7 @@ class Executor:
         for tensor in item[1]:
             entry = self.store.release(tensor)
             if type(entry) is Upload:
+                self._uploading.discard(tensor)
                 self.payloads.finish(entry)
 
     def _device(self, item: tuple[Any, ...], position: int) -> Device:
@@ -370,12 +412,14 @@ class Executor:
             self._fail("constant", tensor, error, number)
             return
         self.store.put(tensor, entry)
+        self._uploading.add(tensor)
 
     def _finish_upload(self, tensor: int, entry: Any) -> Value | Poison:
         assert isinstance(entry, Upload)
         entry.wait()
         value = Value(entry.device.take(entry.array()), entry.spec, entry.device)
         self.store.replace(tensor, value)
+        self._uploading.discard(tensor)
         self.payloads.finish(entry)
         return value
 
@@ -419,6 +463,8 @@ class Executor:
         self.payloads.withdraw(item[1])
 
     def _sync(self, item: tuple[Any, ...], number: int) -> None:
+        for tensor in list(self._uploading):
+            self._finish_upload(tensor, self.store.get(tensor))
         for device in self.devices.values():
             device.synchronize()
         report = {

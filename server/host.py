@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -24,10 +24,15 @@ _REPLY_FRAME: Final = 2 * 2**20
 """Bytes of values past which replies go into another frame."""
 _ACK_EVERY: Final = 16
 """Frames executed between two notes of progress while more wait."""
+_FEW: Final = 8
+"""Items of a frame up to which the event loop runs them itself, if they are light and the thread is idle."""
 
 
 class ThreadHost:
-    """Runs an executor in a thread.
+    """Runs an executor in a thread; a few light items, when the thread is idle, at once on the event loop.
+
+    Two hand-overs between threads cost many times what a small op does, and they are most of a small read's latency. What is
+    light is the executor's to say: microseconds, on values of a few KB, never a wait for a device.
 
     on_replies(executed, body, count), with the packed items of one frame, and on_progress(executed) are called on the
     event loop in the order in which things happened, so that a failure is always told before, or with, the number of
@@ -49,7 +54,9 @@ class ThreadHost:
         self._replies: list[tuple[Any, ...]] = []
         self._room = threading.Event()
         self._room.set()
-        self._queue: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Frame | tuple[tuple[Any, ...], ...] | None] = queue.SimpleQueue()
+        self._submitted = 0  # to the thread; and of these done, as far as the event loop has been told
+        self._settled = 0
         self.executor = make_executor(self._reply)
         self._closing = False
         self._thread = threading.Thread(target=self._work, name="telegrad-executor", daemon=True)
@@ -61,8 +68,34 @@ class ThreadHost:
         return {"tensors": len(self.executor.store), "bytes": self.executor.store.used, "ops": self.executor.ops}
 
     def submit(self, frame: Frame) -> None:
-        """Queue the items of a frame."""
-        self._queue.put(frame)
+        """Run the items of a frame, or queue them."""
+        work: Frame | tuple[tuple[Any, ...], ...] = frame
+        idle = self._submitted == self._settled and self._room.is_set() and not self._closing
+        if idle and frame.items <= _FEW:
+            try:
+                work = self._run_light(wire.unpack_items(frame))
+            except Exception as error:
+                self._on_broken(as_op_error(error))
+                return
+            if self._replies:
+                for arguments in self._packed():
+                    self._on_replies(*arguments)
+            elif not work:
+                self._on_progress(self.executor.executed)
+            if not work:
+                return
+        self._submitted += 1
+        self._queue.put(work)
+
+    def _run_light(self, items: tuple[tuple[Any, ...], ...]) -> tuple[tuple[Any, ...], ...]:
+        """Run items while they are light; those that are left."""
+        executor = self.executor
+        with np.errstate(all="ignore"):
+            for done, item in enumerate(items):
+                if not executor.is_light(item):
+                    return items[done:]
+                executor.execute((item,))
+        return ()
 
     def cancel(self, through: int) -> None:
         """Drop the items up to number `through` that have not run."""
@@ -89,18 +122,31 @@ class ThreadHost:
     def _reply(self, item: tuple[Any, ...]) -> None:
         self._replies.append(item)
 
-    def _deliver(self) -> None:
+    def _packed(self) -> Iterator[tuple[int, bytes, int]]:
+        """The replies so far, as (executed, body, count) of one frame each."""
         replies, self._replies = self._replies, []
-        executed = 0  # what a frame of replies tells as done, before the last: nothing new
         start = size = 0
         for end, item in enumerate(replies):
             weight = item[2].nbytes if item[0] == Item.VALUE else 0
             if size + weight > _REPLY_FRAME and end > start:
-                self._call(self._on_replies, executed, wire.pack(replies[start:end]), end - start)
+                yield 0, wire.pack(replies[start:end]), end - start  # tells nothing new as done
                 start, size = end, 0
             size += weight
         if replies:
-            self._call(self._on_replies, self.executor.executed, wire.pack(replies[start:]), len(replies) - start)
+            yield self.executor.executed, wire.pack(replies[start:]), len(replies) - start
+
+    def _deliver(self, settled: int) -> bool:
+        """From the thread: hand over the replies there are. False when there are none."""
+        found = False
+        for arguments in self._packed():
+            self._call(self._on_replies, *arguments)
+            found = True
+        if found:
+            self._call(self._settle, settled)
+        return found
+
+    def _settle(self, settled: int) -> None:
+        self._settled = settled
 
     def _call(self, function: Callable[..., None], *arguments: Any) -> None:
         try:
@@ -113,22 +159,21 @@ class ThreadHost:
         np.seterr(all="ignore")
         frames = 0
         while not self._closing:
-            frame = self._queue.get()
-            if frame is None:
+            work = self._queue.get()
+            if work is None:
                 break
             try:
-                self._execute(wire.unpack_items(frame))
+                self._execute(wire.unpack_items(work) if isinstance(work, Frame) else work, frames)
             except Exception as error:
-                self._call(self._on_broken, error if isinstance(error, OpError) else InternalError(repr(error)))
+                self._call(self._on_broken, as_op_error(error))
                 break
             frames += 1
-            delivered = bool(self._replies)
-            self._deliver()
-            if not delivered and (self._queue.empty() or frames % _ACK_EVERY == 0):
+            if not self._deliver(frames) and (self._queue.empty() or frames % _ACK_EVERY == 0):
                 self._call(self._on_progress, self.executor.executed)
+                self._call(self._settle, frames)
         self.executor.close()
 
-    def _execute(self, items: tuple[tuple[Any, ...], ...]) -> None:
+    def _execute(self, items: tuple[tuple[Any, ...], ...], settled: int) -> None:
         """Run one frame, handing replies over before anything slow may follow them."""
         executor = self.executor
         start = 0
@@ -138,7 +183,7 @@ class ThreadHost:
             if items[end][0] == wire.READ and end + 1 < len(items) and items[end + 1][0] != wire.READ:
                 self._run(executor, items[start : end + 1])
                 start = end + 1
-                self._deliver()
+                self._deliver(settled)
         self._run(executor, items[start:])
 
     def _run(self, executor: Executor, items: tuple[tuple[Any, ...], ...]) -> None:
@@ -146,3 +191,8 @@ class ThreadHost:
             self._room.wait()
         if not self._closing:
             executor.execute(items)
+
+
+def as_op_error(error: Exception) -> OpError:
+    """Why a session ends: the error itself, or a bug of ours."""
+    return error if isinstance(error, OpError) else InternalError(repr(error))

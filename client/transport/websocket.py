@@ -112,17 +112,28 @@ class WebSocketConnection:
 
     def receive(self, timeout: float) -> list[bytes]:
         """Messages that have come."""
-        pending = self._secure and self._socket.pending()  # type: ignore[attr-defined]
-        if not pending:
-            try:
-                ready, _, _ = select.select([self._socket, self._wake_read], [], [], timeout)
-            except (ValueError, OSError) as error:
-                raise ConnectionError("the WebSocket is closed") from error
-            if self._wake_read in ready:
+        return self._read() if self.ready(timeout) else []
+
+    def ready(self, timeout: float, wakeable: bool = True) -> bool:
+        """Whether there is something to read, after at most `timeout` seconds; a wake ends the wait too, if `wakeable`."""
+        if self._secure and self._socket.pending():  # type: ignore[attr-defined]
+            return True
+        sources = [self._socket, self._wake_read] if wakeable else [self._socket]
+        try:
+            found, _, _ = select.select(sources, [], [], timeout)
+        except (ValueError, OSError) as error:
+            raise ConnectionError("the WebSocket is closed") from error
+        if self._wake_read in found:
+            self._drain_wakes()
+        return self._socket in found
+
+    def rest(self, timeout: float) -> None:
+        """Wait for a wake only, at most `timeout` seconds: another thread reads meanwhile."""
+        try:
+            if select.select([self._wake_read], [], [], timeout)[0]:
                 self._drain_wakes()
-            if self._socket not in ready:
-                return []
-        return self._read()
+        except (ValueError, OSError) as error:
+            raise ConnectionError("the WebSocket is closed") from error
 
     def _drain_wakes(self) -> None:
         with contextlib.suppress(BlockingIOError):
