@@ -129,7 +129,10 @@ class Executor:
         """Whether running `item` surely takes microseconds: small values on the CPU, every size known before."""
         kind = item[0]
         if kind == Item.RUN:
-            return self._is_light_op(item)
+            try:
+                return self._is_light_op(item)
+            except (IndexError, TypeError, AttributeError):
+                return False  # malformed: running it says how
         if kind in (Item.READ, Item.VARIABLE):
             return len(item) > 2 and self._is_light_value(item[2])
         return kind in (Item.BIND, Item.RELEASE, Item.CONST, Item.CLEAR, Item.READ_DONE) and self.default.scope is None
@@ -144,20 +147,28 @@ class Executor:
 
     def _is_light_op(self, item: tuple[Any, ...]) -> bool:
         bound = self._ops.get(item[1])
-        if bound is None or len(item) > 5 or not all(map(self._is_light_value, item[3])):
+        if bound is None or len(item) > 5:
             return False
-        attrs = item[4] if len(item) > 4 and item[4] is not None else _NO_ATTRS
-        if attrs and (bound.op.variadic or any(type(v) is Ref for v in attrs.values())):
-            return False  # an einsum of small vectors can be a large loop
+        entries = self.store.entries
         specs = []
         for operand in item[3]:
-            value = self._operand(operand)
-            if type(value) is Poison:
-                return True
+            value = entries.get(operand) if type(operand) is int else operand
+            if type(value) is not Value:
+                if not self._is_light_value(operand):
+                    return False
+                value = self._operand(operand)
+                if type(value) is Poison:
+                    return True
+            elif value.nbytes > _LIGHT or value.device.scope is not None:
+                return False
             specs.append(value.spec)
         key: Any = tuple(specs)
+        attrs = item[4] if len(item) > 4 and item[4] is not None else _NO_ATTRS
         try:
-            key = (key, tuple(attrs.items())) if attrs else key
+            if attrs:
+                if bound.op.variadic or any(type(v) is Ref for v in attrs.values()):
+                    return False  # an einsum of small vectors can be a large loop
+                key = (key, tuple(attrs.items()))
             results, size = bound.plans.get(key) or bound.plan(key, tuple(specs), attrs)
         except Exception:
             return True  # it will fail in inference again, which is as quick

@@ -26,13 +26,15 @@ _ACK_EVERY: Final = 16
 """Frames executed between two notes of progress while more wait."""
 _FEW: Final = 8
 """Items of a frame up to which the event loop runs them itself, if they are light and the thread is idle."""
+_SMALL: Final = 256 * 1024
+"""Bytes of such a frame: many small objects in a large one take the event loop long to decode."""
 
 
 class ThreadHost:
     """Runs an executor in a thread; a few light items, when the thread is idle, at once on the event loop.
 
-    Two hand-overs between threads cost many times what a small op does, and they are most of a small read's latency. What is
-    light is the executor's to say: microseconds, on values of a few KB, never a wait for a device.
+    Two hand-overs between threads cost many times what a small op does, and they are most of a small read's latency.
+    What is light is the executor's to say: microseconds, on values of a few KB, never a wait for a device.
 
     on_replies(executed, body, count), with the packed items of one frame, and on_progress(executed) are called on the
     event loop in the order in which things happened, so that a failure is always told before, or with, the number of
@@ -71,7 +73,7 @@ class ThreadHost:
         """Run the items of a frame, or queue them."""
         work: Frame | tuple[tuple[Any, ...], ...] = frame
         idle = self._submitted == self._settled and self._room.is_set() and not self._closing
-        if idle and frame.items <= _FEW:
+        if idle and frame.items <= _FEW and len(frame.body) <= _SMALL:
             try:
                 work = self._run_light(wire.unpack_items(frame))
             except Exception as error:
@@ -90,11 +92,10 @@ class ThreadHost:
     def _run_light(self, items: tuple[tuple[Any, ...], ...]) -> tuple[tuple[Any, ...], ...]:
         """Run items while they are light; those that are left."""
         executor = self.executor
-        with np.errstate(all="ignore"):
-            for done, item in enumerate(items):
-                if not executor.is_light(item):
-                    return items[done:]
-                executor.execute((item,))
+        for done, item in enumerate(items):
+            if not executor.is_light(item):
+                return items[done:]
+            executor.execute((item,))
         return ()
 
     def cancel(self, through: int) -> None:

@@ -1,6 +1,6 @@
 """Every case through a client, a real socket and a real server: the values, dtypes and shapes that the references say.
 
-All cases of an op are issued before the first is read, so that they share batches and a round trip, as a program's ops do.
+All cases of an op are issued before the first is read: they share batches and a round trip, as a program's ops do.
 """
 
 import importlib
@@ -55,7 +55,7 @@ def http(server):
 
 
 def operands_of(case, literal):
-    """The inputs: variables where the op changes them; else tensors on the server or, `literal`, in the item if small."""
+    """The inputs: variables where the op changes them, else tensors on the server; `literal`: in the item, if small."""
     for value, group in zip(case.inputs, OPS[case.op].input_groups(len(case.inputs)), strict=True):
         if group in ("variable", "overwritten"):
             yield tf.Variable(value)
