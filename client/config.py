@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
-from client import context, session
+from client import context
 from client.api import names_in, namespace, public
 from protocol.errors import InvalidArgumentError
 from protocol.placement import short_name
@@ -168,7 +168,7 @@ def set_synchronous_execution(enable: bool | None) -> None:
     1
     >>> tf.config.experimental.set_synchronous_execution(False)
     """
-    session.synchronous_by_default = bool(enable)
+    context.synchronous_by_default = bool(enable)
     current = context.current()
     if current is not None:
         current.synchronous = bool(enable)
@@ -180,7 +180,7 @@ def set_synchronous_execution(enable: bool | None) -> None:
 def get_synchronous_execution() -> bool:
     """Whether every op waits until it is done."""
     current = context.current()
-    return session.synchronous_by_default if current is None else current.synchronous
+    return context.synchronous_by_default if current is None else current.synchronous
 
 
 # --- memory ----------------------------------------------------------------------------------------------------------

@@ -11,17 +11,21 @@ import contextlib
 import os
 import sys
 import threading
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from client.embedded import EmbeddedServer
-from client.link import Link
-from client.session import Session
-from client.transport import Endpoint, parse_endpoint
-from client.transport.payloads import request_json
 from protocol.errors import OpError, UnavailableError
 from protocol.wire import Item
 
+if TYPE_CHECKING:
+    from client.embedded import EmbeddedServer
+    from client.link import Link
+    from client.session import Session
+    from client.transport import Endpoint
+
 _EXIT_TIMEOUT: Final = 10.0
+
+synchronous_by_default = os.environ.get("TELEGRAD_SYNC", "") not in ("", "0")
+"""Whether ops of new sessions wait until they are done."""
 
 _lock = threading.RLock()
 _session: Session | None = None
@@ -57,6 +61,10 @@ def connect(
     2.5
     """
     global _session, _link, _server
+    # Only now: a program that imports the library does not pay for sockets, TLS and subprocesses before it connects.
+    from client.embedded import EmbeddedServer
+    from client.transport import Endpoint, parse_endpoint
+
     with _lock:
         disconnect()
         url = url or os.environ.get("TELEGRAD_URL") or None
@@ -79,9 +87,13 @@ def connect(
 
 
 def _open(endpoint: Endpoint, reconnect_timeout: float | None, server: EmbeddedServer | None) -> tuple[Session, Link]:
+    from client.link import Link
+    from client.session import Session
+    from client.transport.payloads import request_json
+
     try:
         identifier = request_json(endpoint, "POST", "/v1/sessions")["session"]
-        session = Session(endpoint, identifier)
+        session = Session(endpoint, identifier, synchronous_by_default)
         link = Link(session, reconnect_timeout, server.gone if server is not None else _not_ours)
     except OSError as error:
         raise UnavailableError(f"{endpoint} cannot be reached: {error}") from error

@@ -23,7 +23,9 @@ from protocol.spec import Spec
 from protocol.wire import MAX_INLINE, Item
 
 _LITERAL: Final = 128
-"""Bytes up to which a known value is written into each item that uses it, instead of being a tensor on the server."""
+"""Bytes up to which a known value stays here until an op needs it there."""
+_SCALAR_DATA: Final = 2 + 16
+"""Bytes, head included, up to which a known value is written into each item that uses it: any dtype's scalar."""
 _KEEP: Final = 4096
 """Bytes up to which a constant's value is kept here, so that reading it does not wait."""
 _SCALARS: Final = 4096
@@ -186,6 +188,14 @@ def materialize(tensor: Tensor) -> int:
         tensor._session, tensor._operand = session, identifier
     found: int = tensor._operand
     return found
+
+
+def operand_of(tensor: Operand) -> Any:
+    """What stands for a tensor in an item: its id, or a scalar's value. A larger value becomes a tensor when used."""
+    operand = tensor._operand
+    if type(operand) is msgpack.ExtType and len(operand.data) > _SCALAR_DATA:
+        return materialize(tensor)  # type: ignore[arg-type]
+    return operand
 
 
 def static_value(value: Any) -> np.ndarray[Any, Any] | None:

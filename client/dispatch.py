@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from client import context, devices
-from client.convert import constant_value_tensor, convert_operands, materialize, static_value
+from client.convert import constant_value_tensor, convert_operands, materialize, operand_of, static_value
 from client.folding import fold
 from client.shape import TensorShape
 from client.tensor import Operand, Tensor
@@ -65,22 +65,29 @@ def execute(op: Op, inputs: Sequence[Operand], attrs: Mapping[str, Any] = _NO_AT
         inferred = op.memo.get(specs) or op.infer(specs, attrs)
     session = None
     operands = []
+    values = False
     for t in inputs:
         operands.append(t._operand)
-        if t._session is not session and t._session is not None:
-            if session is not None:
+        if t._session is not session:
+            if t._session is None:
+                values = True
+            elif session is not None:
                 raise ValueError("the operands belong to different sessions: one of them is from before connect()")
-            session = t._session
+            else:
+                session = t._session
     if session is None:  # no operand is on the server: perhaps the result need not be either
         folded = fold(op.name, inputs, known, inferred)
         if folded is not None:
             return constant_value_tensor(folded)
         session = context.session()
+        values = True
     if session.lost is not None:
         session.check()
     number = session.bound.get(op.name)
     if number is None:
         number = session.bind(op)
+    if values:
+        operands = [operand_of(t) for t in inputs]
     if attrs and known is not attrs:
         attrs = {k: _reference(v) if isinstance(v, Tensor) else v for k, v in attrs.items()}
     place = devices.placement(session, inputs) if session.several_devices else None

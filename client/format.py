@@ -52,7 +52,7 @@ def _plain(value: np.ndarray[Any, Any], is_repr: bool, shape: tuple[int, ...]) -
 
 
 def _with_shape(found: str, shape: tuple[int, ...]) -> str:
-    """A summary's repr with the whole value's shape: NumPy (from 2.2) writes the stand-in's, and fits the line to it."""
+    """A summary's repr with the whole value's shape: NumPy (from 2.2) writes the stand-in's and fits the line to it."""
     tail = _SHAPE.search(found)
     if tail is None:
         return found

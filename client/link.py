@@ -28,6 +28,8 @@ _GATHER: Final = 0.001
 """Seconds that items may wait for company while the server has work. On an idle wire they go at once."""
 _REST: Final = 0.005
 """Seconds after a read by a waiting thread in which the I/O thread leaves the socket to the next such read."""
+_SPIN: Final = 0.0003
+"""Seconds that a waiting thread looks before it sleeps: about what an answer over loopback takes."""
 _PUMP: Final = 0.25
 """Seconds between a waiting thread's looks at whether its connection is still the session's."""
 _TICK: Final = 0.5
@@ -152,8 +154,16 @@ class Link:
             self._heard = time.monotonic()
         return bool(frames)
 
+    def _spin(self, connection: WebSocketConnection) -> bool:
+        """Look for an answer again and again for a moment: one from nearby is there before a sleeping thread wakes."""
+        until = self._pumped + _SPIN
+        while time.monotonic() < until:
+            if connection.ready(0.0, wakeable=False):
+                return True
+        return False
+
     def _wake(self) -> None:
-        """Have the I/O thread look at what is pending. While it rests it looks soon anyway, and a reader sends all that is there."""
+        """Have the I/O thread look at what is pending. While it rests it looks soon anyway."""
         connection = self._connection
         if connection is not None and time.monotonic() - self._pumped > _REST:
             connection.wake()
@@ -170,7 +180,7 @@ class Link:
         try:
             while not read.finished:
                 self._pumped = time.monotonic()
-                if connection.ready(_PUMP, wakeable=False):
+                if self._spin(connection) or connection.ready(_PUMP, wakeable=False):
                     with interrupts, self._reading:
                         self._take(connection)
                 elif self._connection is not connection or self._session.lost is not None:

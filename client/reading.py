@@ -6,18 +6,21 @@ starting and finishing reads.
 
 from __future__ import annotations
 
-from concurrent.futures import Future
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from client.format import edge_items, summary_threshold
-from client.session import Read
 from client.tensor import Operand, Tensor, size_known
 from protocol.dtypes import as_dtype
 from protocol.errors import InternalError
 from protocol.spec import Spec, merge_shapes
 from protocol.wire import MAX_INLINE
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from client.session import Read
 
 _REMEMBER: Final = 64 * 1024
 """Bytes of a value that a tensor keeps once it was read."""
@@ -149,6 +152,8 @@ def _results(operands: list[Operand], wanted: list[_Wanted]) -> Any:
 
 
 def _future(operands: list[Operand], wanted: list[_Wanted]) -> Future[Any]:
+    from concurrent.futures import Future
+
     future: Future[Any] = Future()
 
     def resolve() -> None:

@@ -42,9 +42,6 @@ _REMEMBERED_FAILURES: Final = 256
 _POLL: Final = 0.5
 """Seconds between looks at Ctrl-C where the platform does not interrupt a lock."""
 
-synchronous_by_default = os.environ.get("TELEGRAD_SYNC", "") not in ("", "0")
-"""Whether ops of new sessions wait until they are done."""
-
 
 class Read:
     """A value on its way. `wait` blocks until it is there; `value` and `error` are set then."""
@@ -93,12 +90,12 @@ class Failure:
 class Session:
     """One session with a server. Made by `client.connect`; `link` keeps its connection."""
 
-    def __init__(self, endpoint: Endpoint, identifier: str) -> None:
+    def __init__(self, endpoint: Endpoint, identifier: str, synchronous: bool = False) -> None:
         self.endpoint = endpoint
         self.id = identifier
         self.devices: tuple[str, ...] = ("CPU:0",)
         self.several_devices = False
-        self.synchronous = synchronous_by_default
+        self.synchronous = synchronous
         self.ids = itertools.count(1)
         self.releases: list[int] = []
         # Counters for `stats`.

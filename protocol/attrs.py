@@ -16,6 +16,7 @@ import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from protocol.dtypes import DType
@@ -61,6 +62,7 @@ class Attr:
             raise TypeError(f"attribute {self.name!r} must be {describe(self.annotation)}, not {value!r:.100}")
 
 
+@cache
 def read_attrs(rule: Callable[..., Any]) -> dict[str, Attr]:
     """The attributes of an op, from the keyword-only parameters of its inference rule."""
     hints = typing.get_type_hints(rule)

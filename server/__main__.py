@@ -18,6 +18,7 @@ import socket
 import threading
 from typing import Any
 
+import numpy as np
 import uvicorn
 
 from server import settings as options
@@ -44,6 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
     if settings.stop_with_stdin:
         threading.Thread(target=_stop_with_stdin, args=(server,), daemon=True).start()
     _announce(settings, listening, [d.name for d in devices], show_token)
+    np.seterr(all="ignore")  # the event loop runs light ops: divisions by zero are the user's business, not a warning's
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(server.serve([listening]))
     return 0

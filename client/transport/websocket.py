@@ -115,7 +115,7 @@ class WebSocketConnection:
         return self._read() if self.ready(timeout) else []
 
     def ready(self, timeout: float, wakeable: bool = True) -> bool:
-        """Whether there is something to read, after at most `timeout` seconds; a wake ends the wait too, if `wakeable`."""
+        """Whether there is something to read, after at most `timeout` seconds; a wake ends it too, if `wakeable`."""
         if self._secure and self._socket.pending():  # type: ignore[attr-defined]
             return True
         sources = [self._socket, self._wake_read] if wakeable else [self._socket]
