@@ -365,7 +365,7 @@ class Session:
         self.bytes_received += len(data)
         with self._state_lock:
             frame = self._stream.receive(data)
-        if frame is not None and frame.kind == Kind.ITEMS:
+        if frame is not None and frame.kind == wire.ITEMS:
             for item in wire.unpack_items(frame):
                 self._answer(item)
         elif frame is not None and frame.kind == Kind.REFUSED:
@@ -378,20 +378,22 @@ class Session:
 
     def _answer(self, item: tuple[Any, ...]) -> None:
         kind = item[0]
-        if kind == Item.FAILED:
+        if kind == wire.FAILED:
             self._note_failure(*item[1:5])
             return
         read = self._reads.pop(item[1], None)
         if read is None:
             return
-        if kind == Item.READ_FAILED:
+        if kind == wire.VALUE:
+            read.value = item[2]
+            read.shape = item[3] if len(item) > 3 else None
+        elif kind == Item.READ_FAILED:
             _, _, code, message, op, read.item = item
             read.error = self._told.get(read.item) or self._located(code, message, op, read.item)
         elif kind == Item.PAYLOAD:
             read.value = item[2:]
         else:
             read.value = item[2]
-            read.shape = item[3] if len(item) > 3 else None
         read.finish()
 
     def _located(self, code: int, message: str, op: str | None, item: int) -> Exception:

@@ -24,7 +24,7 @@ from collections import deque
 from typing import Final, NamedTuple
 
 from protocol.errors import ProtocolError, SequenceGapError
-from protocol.wire import Frame, Kind, decode_frame, encode_frame
+from protocol.wire import ITEMS, Frame, Kind, decode_frame, encode_frame
 
 
 class Credit(NamedTuple):
@@ -71,7 +71,7 @@ class Stream:
         """Number a frame of `count` items, keep it until it is taken, and return its bytes."""
         self.sent += 1
         self.items_sent += count
-        frame = self._stamp(Kind.ITEMS, self.sent, count, body)
+        frame = self._stamp(ITEMS, self.sent, count, body)
         self._outbox.append((self.sent, frame))
         self.outbox_bytes += len(frame)
         self._undone.append(_Sent(self.items_sent, len(frame)))
@@ -82,7 +82,7 @@ class Stream:
         """An unsequenced frame: an acknowledgement (also the heartbeat), a cancel, a goodbye."""
         return self._stamp(kind, 0, 0, body)
 
-    def _stamp(self, kind: Kind, seq: int, count: int, body: bytes) -> bytes:
+    def _stamp(self, kind: int, seq: int, count: int, body: bytes) -> bytes:
         self.acknowledged_taken = self.received
         self.acknowledged_done = self.executed
         return encode_frame(kind, seq, self.received, self.executed, count, body)
@@ -96,7 +96,7 @@ class Stream:
         """
         frame = decode_frame(data)
         self._take_acknowledgement(frame)
-        if frame.kind != Kind.ITEMS:
+        if frame.kind != ITEMS:
             if frame.seq or frame.items:
                 raise ProtocolError(f"a frame of kind {frame.kind} has no sequence number and no items")
             return frame

@@ -10,6 +10,7 @@ element is its kind.
 from __future__ import annotations
 
 import struct
+import threading
 from collections.abc import Iterable
 from enum import IntEnum
 from typing import Any, Final, NamedTuple
@@ -120,7 +121,9 @@ FIELDS: Final[dict[int, tuple[str, ...]]] = {
 }
 """The fields after the kind, in order; those with a question mark may be left out from the end."""
 
-RUN, BIND, RELEASE, READ, CONST = 0, 1, 2, 3, 4  # plain ints: the hot paths build and match tuples of them
+# Plain ints for the hot paths, which build and match tuples of them: reading an enum member costs several times as much.
+RUN, BIND, RELEASE, READ, CONST = 0, 1, 2, 3, 4
+VALUE, FAILED, ITEMS = 32, 35, 1
 
 
 class Ref(NamedTuple):
@@ -181,6 +184,16 @@ def _default(value: Any) -> msgpack.ExtType:
     raise TypeError(f"{type(value).__name__} cannot be sent")
 
 
+class _Packers(threading.local):
+    """A packer for each thread: making one costs more than packing a small frame with it."""
+
+    def __init__(self) -> None:
+        self.packer = msgpack.Packer(default=_default, use_bin_type=True)
+
+
+_packers = _Packers()
+
+
 def _ext_hook(code: int, data: bytes) -> Any:
     if code == EXT_ARRAY:
         return decode_array(data)
@@ -198,7 +211,7 @@ def ref_ext(tensor: int) -> msgpack.ExtType:
 
 def pack(value: Any) -> bytes:
     """`value` in msgpack, with arrays, dtypes and references as extension values."""
-    return bytes(msgpack.packb(value, default=_default, use_bin_type=True))
+    return bytes(_packers.packer.pack(value))
 
 
 def unpack(data: bytes) -> Any:

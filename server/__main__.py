@@ -12,6 +12,7 @@ from server.denormals import flush_denormals
 flush_denormals()  # before NumPy, whose BLAS threads inherit it
 
 import asyncio
+import gc
 import logging
 import os
 import socket
@@ -46,6 +47,10 @@ def main(arguments: list[str] | None = None) -> int:
         threading.Thread(target=_stop_with_stdin, args=(server,), daemon=True).start()
     _announce(settings, listening, [d.name for d in devices], show_token)
     np.seterr(all="ignore")  # the event loop runs light ops: divisions by zero are the user's business, not a warning's
+    # What was made up to here stays: the collector need not look at it again and again between ops.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(server.serve([listening]))
     return 0

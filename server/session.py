@@ -123,7 +123,7 @@ class Session:
         if self._held and self.stream.outbox_bytes <= _OUTBOX_LIMIT // 2:
             self._held = False
             self.host.hold(False)
-        if frame.kind == Kind.ITEMS:
+        if frame.kind == wire.ITEMS:
             self.host.submit(frame)
         elif frame.kind == Kind.CANCEL:
             through = wire.unpack(frame.body)
