@@ -113,7 +113,7 @@ def disconnect() -> None:
         session, link, server = _session, _link, _server
         _session = _link = _server = None
     if session is not None:
-        session.close()
+        _leave(session)
     if link is not None:
         link.stop()
     if server is not None:
@@ -182,13 +182,15 @@ def stats() -> dict[str, int]:
     }
 
 
+def _leave(session: Session) -> None:
+    """Send what is pending, have it done, say what failed and nobody saw, and close."""
+    with contextlib.suppress(OpError, OSError, KeyboardInterrupt):
+        for failure in session.drain(_EXIT_TIMEOUT):
+            print(f"telegrad: never raised: {failure.error}", file=sys.stderr)
+    session.close()
+
+
 def _at_exit() -> None:
-    """Send what is pending, say what failed and nobody saw, leave."""
-    found = _session
-    if found is not None:
-        with contextlib.suppress(OpError, OSError, KeyboardInterrupt):
-            for failure in found.drain(_EXIT_TIMEOUT):
-                print(f"telegrad: never raised: {failure.error}", file=sys.stderr)
     with contextlib.suppress(Exception):
         disconnect()
 

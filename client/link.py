@@ -28,7 +28,7 @@ _GATHER: Final = 0.001
 """Seconds that items may wait for company while the server has work. On an idle wire they go at once."""
 _REST: Final = 0.005
 """Seconds after a read by a waiting thread in which the I/O thread leaves the socket to the next such read."""
-_SPIN: Final = 0.0003
+_SPIN: Final = 0.0005
 """Seconds that a waiting thread looks before it sleeps: about what an answer over loopback takes."""
 _PUMP: Final = 0.25
 """Seconds between a waiting thread's looks at whether its connection is still the session's."""
@@ -50,7 +50,9 @@ class Link:
         self._heartbeat = 10.0
         self._connection: Connection | None = None
         self._reading = threading.Lock()  # whoever holds it takes bytes from the connection, and their frames in order
-        self._pumped = 0.0  # when a waiting thread last read the connection itself
+        self._pumping = threading.Lock()  # held by a thread that reads while it waits for an answer
+        self._fault: OpError | None = None  # what such a thread found wrong
+        self._pumped = 0.0  # when such a thread was last answered
         self._connect()
         session.pump = self._pump
         session.wake_io = self._wake
@@ -111,6 +113,9 @@ class Link:
         self._heard = said = time.monotonic()
         while not session.closed:
             received = self._read(connection, min(_TICK, self._heartbeat / 2))
+            if self._fault is not None:
+                fault, self._fault = self._fault, None
+                raise fault
             before = session.frames_sent
             if session.has_pending:
                 if not session.idle and not received:
@@ -130,67 +135,67 @@ class Link:
         """Wait for frames and take them; whether any came."""
         if not isinstance(connection, WebSocketConnection):
             frames = connection.receive(timeout)
-        else:
-            rest = self._pumped + _REST - time.monotonic()
-            if rest > 0:
-                connection.rest(rest)
-                return False
-            if not connection.ready(timeout):
-                return False
-            with self._reading:
-                return self._take(connection)
-        for frame in frames:
-            self._session.receive(frame)
-        if frames:
-            self._heard = time.monotonic()
-        return bool(frames)
+            self._hand_over(frames)
+            return bool(frames)
+        if self._pumping.locked() or time.monotonic() < self._pumped + _REST:
+            connection.rest(_REST)
+            return False
+        if not connection.ready(timeout):
+            return False
+        with self._reading:
+            taken = self._take(connection)
+        if taken and self._pumping.locked():
+            connection.reader_waker.set()  # it may have been its answer
+        return taken
 
     def _take(self, connection: WebSocketConnection) -> bool:
         """With the lock: take the frames that have come. The other thread may have been faster."""
         frames = connection.receive(0.0)
+        self._hand_over(frames)
+        return bool(frames)
+
+    def _hand_over(self, frames: list[bytes]) -> None:
         for frame in frames:
             self._session.receive(frame)
         if frames:
             self._heard = time.monotonic()
-        return bool(frames)
-
-    def _spin(self, connection: WebSocketConnection) -> bool:
-        """Look for an answer again and again for a moment: one from nearby is there before a sleeping thread wakes."""
-        until = self._pumped + _SPIN
-        while time.monotonic() < until:
-            if connection.ready(0.0, wakeable=False):
-                return True
-        return False
-
-    def _wake(self) -> None:
-        """Have the I/O thread look at what is pending. While it rests it looks soon anyway."""
-        connection = self._connection
-        if connection is not None and time.monotonic() - self._pumped > _REST:
-            connection.wake()
 
     def _pump(self, read: Read) -> bool:
         """Read the connection in the thread that waits for `read`, until that is answered; whether it was.
 
-        It saves the hand-over from the I/O thread, which leaves the socket alone for a moment after each such read.
+        It saves the hand-over from the I/O thread, which leaves the socket alone meanwhile and for a moment after. One
+        thread at a time; others that wait are woken by whoever reads.
         """
         connection = self._connection
-        if not isinstance(connection, WebSocketConnection):
+        if not isinstance(connection, WebSocketConnection) or not self._pumping.acquire(blocking=False):
             return False
-        interrupts = _DeferredInterrupts()
         try:
-            while not read.finished:
-                self._pumped = time.monotonic()
-                if self._spin(connection) or connection.ready(_PUMP, wakeable=False):
-                    with interrupts, self._reading:
-                        self._take(connection)
-                elif self._connection is not connection or self._session.lost is not None:
-                    return read.finished
-        except (OSError, OpError):  # the I/O thread meets the same, and knows what to do
-            self._pumped = 0.0
+            self._read_until(read, connection, _DeferredInterrupts())
+        except OSError:  # the I/O thread meets the same, and knows what to do
+            pass
+        except OpError as error:
+            self._fault = error  # for the I/O thread: the frame is gone
+        finally:
+            self._pumped = time.monotonic() if read.finished and not self._session.has_reads else 0.0
+            self._pumping.release()
+            if not self._pumped:
+                connection.wake()
+        return read.finished
+
+    def _read_until(self, read: Read, connection: WebSocketConnection, interrupts: _DeferredInterrupts) -> None:
+        until = time.monotonic() + _SPIN
+        while not read.finished and self._connection is connection and self._session.lost is None:
+            # At first look again and again: an answer from nearby is there before a sleeping thread wakes.
+            timeout = 0.0 if time.monotonic() < until else _PUMP
+            if connection.ready(timeout, connection.reader_waker):
+                with interrupts, self._reading:
+                    self._take(connection)
+
+    def _wake(self) -> None:
+        """Have the I/O thread look at what is pending. While it rests it looks soon anyway."""
+        connection = self._connection
+        if connection is not None and not (self._pumping.locked() or time.monotonic() < self._pumped + _REST):
             connection.wake()
-            return read.finished
-        self._pumped = time.monotonic()
-        return True
 
     def _lost_connection(self, error: Exception) -> None:
         session = self._session

@@ -448,6 +448,11 @@ class Session:
         return self._stream.items_done == self._stream.items_sent
 
     @property
+    def has_reads(self) -> bool:
+        """Whether anything is waited for."""
+        return bool(self._reads)
+
+    @property
     def has_pending(self) -> bool:
         """Whether something waits to be sent."""
         return bool(self._pending or self.releases)
@@ -484,7 +489,8 @@ class Session:
         if self.alive() and self._connection is not None:
             read = self.start_read(kind=Item.SYNC)
             self.flush()
-            read.wait(max(0.0, deadline - time.monotonic()))
+            while self._connection is not None and time.monotonic() < deadline and not read.wait(0.1):
+                pass
         failures, self._failures = self._failures, []
         return failures
 

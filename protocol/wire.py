@@ -121,7 +121,7 @@ FIELDS: Final[dict[int, tuple[str, ...]]] = {
 }
 """The fields after the kind, in order; those with a question mark may be left out from the end."""
 
-# Plain ints for the hot paths, which build and match tuples of them: reading an enum member costs several times as much.
+# Plain ints for the hot paths, which build and match tuples of them: an enum member costs several times as much.
 RUN, BIND, RELEASE, READ, CONST = 0, 1, 2, 3, 4
 VALUE, FAILED, ITEMS = 32, 35, 1
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from typing import Any, Final
 
@@ -23,6 +24,8 @@ log = logging.getLogger("telegrad.connection")
 _HELLO_TIMEOUT: Final = 10.0
 _POLL_BYTES: Final = 4 * 2**20
 _SMALL_OUTBOX: Final = 2**16
+_ATTENTION: Final = 0.0005
+"""Seconds for which the event loop stays awake after a frame that left nothing to do."""
 
 
 def refusal(error: OpError) -> bytes:
@@ -102,6 +105,7 @@ async def serve_websocket(socket: WebSocket, sessions: Sessions, identifier: str
 
 async def _read(socket: WebSocket, sessions: Sessions, session: Session, connection: WebSocketConnection) -> None:
     receive = socket._receive
+    attention = _Attention(asyncio.get_running_loop())
     while True:
         message = await receive()
         if message["type"] != "websocket.receive":
@@ -117,6 +121,33 @@ async def _read(socket: WebSocket, sessions: Sessions, session: Session, connect
         deliver(sessions, session, data)
         if session.stream.outbox_bytes < _SMALL_OUTBOX:
             await connection.send_now()
+        if session.host.idle:
+            attention.renew()
+
+
+class _Attention:
+    """Keeps the event loop awake for a moment after a frame.
+
+    The next frame of a program that reads small values comes sooner than a sleeping process wakes, on either side.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._until = 0.0
+        self._looking = False
+
+    def renew(self) -> None:
+        """Look for another moment from now."""
+        self._until = time.monotonic() + _ATTENTION
+        if not self._looking:
+            self._looking = True
+            self._loop.call_soon(self._look)
+
+    def _look(self) -> None:
+        if time.monotonic() < self._until:
+            self._loop.call_soon(self._look)
+        else:
+            self._looking = False
 
 
 def deliver(sessions: Sessions, session: Session, data: bytes) -> None:

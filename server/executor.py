@@ -30,7 +30,7 @@ from server.values import Poison, Store, Value, Variable
 _MAX_OPS: Final = 4096
 _MAX_PLANS: Final = 1024
 _MAX_ATTR_ELEMENTS: Final = 4096
-_LIGHT_ALWAYS: Final = frozenset((Item.BIND, Item.RELEASE, Item.CONST, Item.CLEAR, Item.READ_DONE))
+_LIGHT_ALWAYS: Final = frozenset((Item.BIND, Item.RELEASE, Item.CONST, Item.CLEAR, Item.READ_DONE, Item.SYNC))
 _LIGHT_WITH_VALUE: Final = frozenset((Item.READ, Item.VARIABLE))
 _LIGHT: Final = 4096
 """Bytes of each operand and of the results up to which an op without attributes is light."""

@@ -69,11 +69,21 @@ class ThreadHost:
         """What the session holds, for status pages."""
         return {"tensors": len(self.executor.store), "bytes": self.executor.store.used, "ops": self.executor.ops}
 
+    @property
+    def idle(self) -> bool:
+        """Whether the thread has nothing to do, as far as the event loop has been told."""
+        return self._submitted == self._settled
+
     def submit(self, frame: Frame) -> None:
         """Run the items of a frame, or queue them."""
         work: Frame | tuple[tuple[Any, ...], ...] = frame
-        idle = self._submitted == self._settled and self._room.is_set() and not self._closing
-        if idle and frame.items <= _FEW and len(frame.body) <= _SMALL:
+        if (
+            self.idle
+            and self._room.is_set()
+            and not self._closing
+            and frame.items <= _FEW
+            and len(frame.body) <= _SMALL
+        ):
             try:
                 work = self._run_light(wire.unpack_items(frame))
             except Exception as error:

@@ -12,7 +12,7 @@ import select
 import socket
 import ssl
 import threading
-from typing import Final
+from typing import Any, Final
 
 from websockets.client import ClientProtocol
 from websockets.exceptions import InvalidHandshake, InvalidMessage, InvalidStatus
@@ -28,6 +28,34 @@ _RECEIVE: Final = 2**18
 _SEND_TIMEOUT: Final = 60.0
 
 
+class Waker:
+    """Ends another thread's `select`."""
+
+    def __init__(self) -> None:
+        self._read, self._write = socket.socketpair()
+        self._read.setblocking(False)
+        self._write.setblocking(False)
+
+    def fileno(self) -> int:
+        """What to select on."""
+        return self._read.fileno()
+
+    def set(self) -> None:
+        """Wake; from any thread, also after `close`."""
+        with contextlib.suppress(OSError):  # full of wakes, or closed
+            self._write.send(b"\0")
+
+    def clear(self) -> None:
+        """Forget the wakes so far."""
+        with contextlib.suppress(BlockingIOError):
+            self._read.recv(4096)
+
+    def close(self) -> None:
+        """Free both ends."""
+        self._read.close()
+        self._write.close()
+
+
 class WebSocketConnection:
     """A WebSocket to one session."""
 
@@ -40,9 +68,8 @@ class WebSocketConnection:
         self._socket = connect_socket(endpoint)
         self._lock = threading.Lock()  # the protocol object and, with TLS, the socket
         self._secure = endpoint.secure
-        self._wake_read, self._wake_write = socket.socketpair()
-        self._wake_read.setblocking(False)
-        self._wake_write.setblocking(False)
+        self._waker = Waker()  # for the I/O thread
+        self.reader_waker = Waker()  # for a thread that reads while it waits for an answer
         self._parts: list[bytes] = []
         try:
             self._socket.settimeout(endpoint.connect_timeout)
@@ -114,30 +141,27 @@ class WebSocketConnection:
         """Messages that have come."""
         return self._read() if self.ready(timeout) else []
 
-    def ready(self, timeout: float, wakeable: bool = True) -> bool:
-        """Whether there is something to read, after at most `timeout` seconds; a wake ends it too, if `wakeable`."""
+    def ready(self, timeout: float, waker: Waker | None = None) -> bool:
+        """Whether there is something to read, after at most `timeout` seconds or once `waker` is set."""
         if self._secure and self._socket.pending():  # type: ignore[attr-defined]
             return True
-        sources = [self._socket, self._wake_read] if wakeable else [self._socket]
+        waker = waker or self._waker
+        sources: list[Any] = [self._socket, waker]
         try:
             found, _, _ = select.select(sources, [], [], timeout)
         except (ValueError, OSError) as error:
             raise ConnectionError("the WebSocket is closed") from error
-        if self._wake_read in found:
-            self._drain_wakes()
+        if waker in found:
+            waker.clear()
         return self._socket in found
 
     def rest(self, timeout: float) -> None:
         """Wait for a wake only, at most `timeout` seconds: another thread reads meanwhile."""
         try:
-            if select.select([self._wake_read], [], [], timeout)[0]:
-                self._drain_wakes()
+            if select.select([self._waker], [], [], timeout)[0]:
+                self._waker.clear()
         except (ValueError, OSError) as error:
             raise ConnectionError("the WebSocket is closed") from error
-
-    def _drain_wakes(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            self._wake_read.recv(4096)
 
     def _read(self) -> list[bytes]:
         if self._secure:
@@ -179,8 +203,7 @@ class WebSocketConnection:
 
     def wake(self) -> None:
         """Make `receive` return."""
-        with contextlib.suppress(OSError):  # full of wakes, or closed
-            self._wake_write.send(b"\0")
+        self._waker.set()
 
     def close(self) -> None:
         """Close the socket; threads in it get an error."""
@@ -188,8 +211,8 @@ class WebSocketConnection:
             self._socket.shutdown(socket.SHUT_RDWR)
         self.wake()
         self._socket.close()
-        self._wake_read.close()
-        self._wake_write.close()
+        self._waker.close()
+        self.reader_waker.close()
 
 
 def connect_socket(endpoint: Endpoint) -> socket.socket:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import client as tf
-from client import session
+from client import context
 from tests.client.waiting import waits
 
 CPU = tf.config.PhysicalDevice(name="/physical_device:CPU:0", device_type="CPU")
@@ -49,7 +49,7 @@ def test_synchronous_execution_makes_every_op_wait():
     experimental.set_synchronous_execution(True)
     try:
         assert experimental.get_synchronous_execution()
-        assert session.synchronous_by_default
+        assert context.synchronous_by_default
         with waits(2):
             y = tf.tanh(x) + 1.0
         with pytest.raises(tf.errors.InvalidArgumentError):
@@ -58,7 +58,7 @@ def test_synchronous_execution_makes_every_op_wait():
         experimental.set_synchronous_execution(False)
     with waits(0):
         y = y + 1.0
-    assert not session.synchronous_by_default
+    assert not context.synchronous_by_default
 
 
 def test_memory():

@@ -1,4 +1,7 @@
-"""What fails on the server is raised once, at the next wait, with the user's line; its dependents alone are poisoned; effects after it are skipped."""
+"""What fails on the server is raised once, at the next wait, with the user's line.
+
+Its dependents alone are poisoned, and effects after it are skipped.
+"""
 
 import re
 import sys

@@ -1,4 +1,7 @@
-"""Proxies that die free what they stand for; producers are held back; threads, forks, interrupts and exits leave nothing broken."""
+"""Proxies that die free what they stand for, and producers are held back.
+
+Threads, forks, interrupts and exits leave nothing broken.
+"""
 
 import gc
 import os
@@ -16,8 +19,7 @@ from tests.support import ROOT, run_program, serving, wait_until
 
 
 def test_the_tensors_of_100_000_ops_are_released():
-    x = tf.constant(np.ones((4, 4), np.float32) * 3)
-    tf.sync()
+    x = tf.ones([4, 4]) * 3.0
     gc.collect()
     before = tf.stats()["server_tensors"]
     y = x
@@ -53,7 +55,7 @@ def test_variables_are_released_with_their_last_reference():
 
 
 def test_a_producer_that_outruns_the_server_is_held_back_at_bounded_memory():
-    """Items that take long, issued fast: the producer waits for credit, and neither side's memory grows with what is issued."""
+    """Items that take long, issued fast: the producer waits for credit, and neither side's memory grows."""
     with serving() as server:
         tf.connect(server.url, server.token)
         try:
