@@ -46,7 +46,7 @@ from client import control_flow, debugging, functions, host_functions, mapping
 operators.install()
 globals().update(api.names_in(""))
 
-from client import autograph, bitwise, config, linalg, math, nest, nn, random, test
+from client import autograph, bitwise, config, dtypes, linalg, math, nest, nn, random, test
 
 half, double = float16, float64
 newaxis = None

@@ -33,11 +33,15 @@ from protocol import wire
 from protocol.errors import OpError, SessionLostError, error_from
 from protocol.ops import Op
 from protocol.stream import Credit, Stream
-from protocol.wire import Item, Kind
+from protocol.wire import MAX_FRAME, Item, Kind
 
 FLUSH_ITEMS: Final = 64
 FLUSH_BYTES: Final = 64 * 1024
 _BYTES_IN_TRANSIT: Final = 512 * 2**20
+_RELEASES: Final = 2**16
+"""Ids in one RELEASE item at most."""
+_MARGIN: Final = 2**20
+"""Bytes that a batch may have besides its constants, as the credit check reckons."""
 _REMEMBERED_FAILURES: Final = 256
 _POLL: Final = 0.5
 """Seconds between looks at Ctrl-C where the platform does not interrupt a lock."""
@@ -139,15 +143,13 @@ class Session:
         pending = self._pending
         pending.append((item, sites.here()))
         count = len(pending)
-        if count >= FLUSH_ITEMS or weight:
-            self._weight += weight
-            if count >= FLUSH_ITEMS or self._weight >= FLUSH_BYTES:
-                self.flush()
-                return
-        if count == 1:
-            self.wake_io()
+        self._weight += weight
         if self.synchronous:
             self.sync()
+        elif count >= FLUSH_ITEMS or self._weight >= FLUSH_BYTES:
+            self.flush()
+        elif count == 1:
+            self.wake_io()
 
     def bind(self, op: Op) -> int:
         """The number that stands for an op on this session's wire."""
@@ -193,10 +195,10 @@ class Session:
     def _send_batch(self) -> bool:
         """With the send lock: take one batch and send it. False when there is no credit for it."""
         self.check()
-        released = len(self.releases)
+        released = min(len(self.releases), _RELEASES)
         count = len(self._pending)
         with self._state_lock:
-            if not self._stream.room(count + 1, self._weight + 64 * count):
+            if not self._stream.room(count + 1, self._weight + _MARGIN):
                 return False
         releases = self.releases[:released]
         del self.releases[:released]
@@ -208,15 +210,23 @@ class Session:
             items.append((wire.RELEASE, releases))
         if not items:
             return True
+        self._send_items(items, [entry[1] for entry in batch])
+        return True
+
+    def _send_items(self, items: list[tuple[Any, ...]], issued: list[Site | None]) -> None:
+        """With the send lock: send items as one frame, or as several where threads together issued more than fits."""
         body = wire.pack(items)
+        if len(body) > MAX_FRAME - wire.HEADER.size and len(items) > 1:
+            half = len(items) // 2
+            self._send_items(items[:half], issued[:half])
+            self._send_items(items[half:], issued[half:])
+            return
         self.ops += sum([1 for item in items if not item[0]])
         with self._state_lock:
-            first = self._stream.items_sent + 1
-            self._sites.add(first, [entry[1] for entry in batch])
+            self._sites.add(self._stream.items_sent + 1, issued)
             frame = self._stream.send(body, len(items))
         self.frames_sent += 1
         self.transmit(frame)
-        return True
 
     def transmit(self, frame: bytes) -> None:
         """With the send lock: write a frame to the connection there is. A sequenced frame that is lost is sent again on

@@ -110,6 +110,31 @@ def test_threads_may_all_issue():
     tf.sync()
 
 
+def test_threads_that_together_issue_more_than_a_frame_holds():
+    block = np.ones(2**18 - 100, np.float32)  # just within an item each
+    sums: list[float] = []
+    barrier = threading.Barrier(16)
+
+    def work() -> None:
+        barrier.wait()
+        sums.append(float(tf.reduce_sum(tf.constant(block))))
+
+    threads = [threading.Thread(target=work) for _ in range(16)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert sums == [2**18 - 100.0] * 16
+
+
+def test_a_crowd_of_tensors_that_die_at_once_is_released():
+    before = tf.stats()["server_tensors"]
+    kept = [tf.zeros([]) for _ in range(150_000)]
+    assert tf.stats()["server_tensors"] == before + 150_000
+    del kept
+    assert tf.stats()["server_tensors"] == before
+
+
 def test_a_forked_child_cannot_use_the_parents_tensors_and_harms_nothing():
     done = run_program(
         """

@@ -1,6 +1,7 @@
 """Connections cut at any byte, in either direction, lose and repeat nothing. Real sockets through a proxy that cuts."""
 
 import random
+import time
 
 import numpy as np
 import pytest
@@ -136,3 +137,17 @@ def test_a_server_that_forgot_the_session_says_so(server):
             (x * 2.0).numpy()
         with pytest.raises(tf.errors.SessionLostError):
             x + 1.0
+
+
+def test_a_long_op_and_a_long_silence_are_not_cut():
+    """Many heartbeats long: the client and the server each hear that the other lives."""
+    with serving("--heartbeat", "0.1") as process:
+        tf.connect(process.url, process.token)
+        x = tf.random.normal([1100, 1100], seed=1)
+        started = time.monotonic()
+        largest = tf.linalg.svd(x, compute_uv=False)[0]
+        assert float(largest) > 0
+        while time.monotonic() - started < 2.0:  # silence: twenty heartbeats, where three missed would cut
+            time.sleep(0.05)
+        assert float(largest + 1.0) > 1
+        assert tf.stats()["reconnects"] == 0
