@@ -11,6 +11,7 @@ import contextlib
 import os
 import sys
 import threading
+import traceback
 from typing import TYPE_CHECKING, Final
 
 from protocol.errors import OpError, UnavailableError
@@ -185,8 +186,9 @@ def stats() -> dict[str, int]:
 def _leave(session: Session) -> None:
     """Send what is pending, have it done, say what failed and nobody saw, and close."""
     with contextlib.suppress(OpError, OSError, KeyboardInterrupt):
-        for failure in session.drain(_EXIT_TIMEOUT):
-            print(f"telegrad: never raised: {failure.error}", file=sys.stderr)
+        failure = session.drain(_EXIT_TIMEOUT)
+        if failure is not None:
+            print("telegrad: never raised:", *traceback.format_exception_only(failure), file=sys.stderr)
     session.close()
 
 

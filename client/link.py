@@ -14,7 +14,8 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from client.session import Read, Session
+from client.answers import Read
+from client.session import Session
 from client.transport import Connection, open_connection
 from client.transport.websocket import WebSocketConnection
 from protocol.errors import OpError, ProtocolError, SequenceGapError, SessionLostError, UnavailableError, error_from

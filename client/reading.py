@@ -20,7 +20,7 @@ from protocol.wire import MAX_INLINE
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from client.session import Read
+    from client.answers import Read
 
 _REMEMBER: Final = 64 * 1024
 """Bytes of a value that a tensor keeps once it was read."""

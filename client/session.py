@@ -26,6 +26,7 @@ from typing import Any, Final
 import numpy as np
 
 from client import sites
+from client.answers import Failures, Read
 from client.sites import Site, Sites
 from client.transport import Endpoint, payloads
 from client.transport.payloads import Source
@@ -42,53 +43,8 @@ _RELEASES: Final = 2**16
 """Ids in one RELEASE item at most."""
 _MARGIN: Final = 2**20
 """Bytes that a batch may have besides its constants, as the credit check reckons."""
-_REMEMBERED_FAILURES: Final = 256
 _POLL: Final = 0.5
-"""Seconds between looks at Ctrl-C where the platform does not interrupt a lock."""
-
-
-class Read:
-    """A value on its way. `wait` blocks until it is there; `value` and `error` are set then."""
-
-    __slots__ = ("_done", "error", "item", "number", "shape", "value")
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-        self.value: Any = None
-        self.error: BaseException | None = None
-        self.item = 0  # the item at fault, when there is one
-        self.shape: tuple[int, ...] | None = None  # of the whole value, where `value` is only its edges
-        self._done = threading.Lock()
-        self._done.acquire()
-
-    @property
-    def finished(self) -> bool:
-        """Whether the value, or the error, is there."""
-        return not self._done.locked()
-
-    def finish(self) -> None:
-        """Wake whoever waits."""
-        self._done.release()
-
-    def wait(self, timeout: float = -1) -> bool:
-        """Whether it finished within `timeout` seconds (-1: however long it takes)."""
-        if os.name == "nt" and timeout < 0:  # there, a lock cannot be interrupted
-            while not self._done.acquire(timeout=_POLL):
-                pass
-        elif not self._done.acquire(timeout=timeout):
-            return False
-        self._done.release()
-        return True
-
-
-class Failure:
-    """An op that failed on the server, and whether the user has been told."""
-
-    __slots__ = ("error", "item")
-
-    def __init__(self, item: int, error: Exception) -> None:
-        self.item = item
-        self.error = error
+"""Seconds between looks, in a long wait, at whether the session is lost."""
 
 
 class Session:
@@ -122,10 +78,7 @@ class Session:
         self._bind_lock = threading.Lock()
         self._reads: dict[int, Read] = {}
         self._numbers = itertools.count(1)
-        self._failures: list[Failure] = []
-        self._told: dict[
-            int, Exception
-        ] = {}  # the last failures, told or not: a value they poisoned raises the same error
+        self._failures = Failures(self._source_line)
         self._connection: Any = None
         self._transit = 0
         self._transit_changed = threading.Condition()
@@ -272,16 +225,11 @@ class Session:
 
     def raise_failures(self, failed_reads: list[Read]) -> None:
         """Raise the first failure the user has not seen; or the error of a read whose failure was raised before."""
-        if self._failures:
-            with self._state_lock:
-                failures, self._failures = self._failures, []
-            if failures:
-                self._pending.append(((Item.CLEAR, failures[-1].item), None))
-                self.wake_io()
-                error = failures[0].error
-                for other in failures[1:]:
-                    error.add_note(f"and then: {other.error}")
-                raise error
+        failed = self._failures.take()
+        if failed is not None:
+            self._pending.append(((Item.CLEAR, failed[0]), None))
+            self.wake_io()
+            raise failed[1]
         for read in failed_reads:
             assert read.error is not None
             raise read.error
@@ -389,7 +337,7 @@ class Session:
     def _answer(self, item: tuple[Any, ...]) -> None:
         kind = item[0]
         if kind == wire.FAILED:
-            self._note_failure(*item[1:5])
+            self._failures.note(*item[1:5])
             return
         read = self._reads.pop(item[1], None)
         if read is None:
@@ -399,27 +347,17 @@ class Session:
             read.shape = item[3] if len(item) > 3 else None
         elif kind == Item.READ_FAILED:
             _, _, code, message, op, read.item = item
-            read.error = self._told.get(read.item) or self._located(code, message, op, read.item)
+            read.error = self._failures.error(read.item, code, message, op)
         elif kind == Item.PAYLOAD:
             read.value = item[2:]
         else:
             read.value = item[2]
         read.finish()
 
-    def _located(self, code: int, message: str, op: str | None, item: int) -> Exception:
+    def _source_line(self, item: int) -> str:
         with self._state_lock:
             site = self._sites.find(item)
-        where = "" if site is None else f"\n  issued at {sites.describe(site)}"
-        return error_from(code, message + where, op)
-
-    def _note_failure(self, item: int, code: int, message: str, op: str) -> None:
-        error = self._located(code, message, op, item)
-        self._told[item] = error
-        while len(self._told) > _REMEMBERED_FAILURES:
-            del self._told[next(iter(self._told))]
-        with self._state_lock:
-            self._failures.append(Failure(item, error))
-        print(f"telegrad: {op} failed: {error}".replace("\n  ", ", "), file=sys.stderr)
+        return "" if site is None else f"\n  issued at {sites.describe(site)}"
 
     # --- the link's side ---------------------------------------------------------------------------------------------
 
@@ -493,16 +431,16 @@ class Session:
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def drain(self, timeout: float) -> list[Failure]:
-        """At exit: send what is pending, wait up to `timeout` seconds for it; the failures nobody has seen."""
+    def drain(self, timeout: float) -> Exception | None:
+        """At exit: send what is pending, wait up to `timeout` seconds for it; the failure nobody has seen."""
         deadline = time.monotonic() + timeout
         if self.alive() and self._connection is not None:
             read = self.start_read(kind=Item.SYNC)
             self.flush()
             while self._connection is not None and time.monotonic() < deadline and not read.wait(0.1):
                 pass
-        failures, self._failures = self._failures, []
-        return failures
+        failed = self._failures.take()
+        return None if failed is None else failed[1]
 
 
 def _nothing() -> None:

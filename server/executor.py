@@ -30,10 +30,6 @@ from server.values import Poison, Store, Value, Variable
 _MAX_OPS: Final = 4096
 _MAX_PLANS: Final = 1024
 _MAX_ATTR_ELEMENTS: Final = 4096
-_LIGHT_ALWAYS: Final = frozenset((Item.BIND, Item.RELEASE, Item.CONST, Item.CLEAR, Item.READ_DONE, Item.SYNC))
-_LIGHT_WITH_VALUE: Final = frozenset((Item.READ, Item.VARIABLE))
-_LIGHT: Final = 4096
-"""Bytes of each operand and of the results up to which an op without attributes is light."""
 _KEEP_VIEW_UP_TO: Final = 1024
 _CANCELLABLE: Final = frozenset((Item.RUN, Item.READ))
 
@@ -48,13 +44,19 @@ class _Bound:
         self.kernel = kernel
         self.plans: dict[Any, tuple[tuple[Spec, ...], int]] = {}
 
-    def plan(self, key: Any, specs: tuple[Spec, ...], attrs: Mapping[str, Any]) -> tuple[tuple[Spec, ...], int]:
-        """The results' specs and their bytes, as far as they are known before the kernel runs."""
-        inferred = self.op.infer(specs, attrs)
-        results = (inferred,) if isinstance(inferred, Spec) else inferred
-        if len(self.plans) >= _MAX_PLANS:
-            self.plans.clear()
-        found = self.plans[key] = (results, sum(spec.nbytes for spec in results if spec.is_static))
+    def plan_for(self, specs: tuple[Spec, ...], attrs: Mapping[str, Any]) -> tuple[tuple[Spec, ...], int]:
+        """The results' specs and their bytes, as far as known before the kernel runs. Raises as inference does."""
+        key: Any = (specs, tuple(attrs.items())) if attrs else specs
+        try:
+            found = self.plans.get(key)
+        except TypeError:
+            raise TypeError(f"{self.op.name}: malformed attributes {dict(attrs)!r:.200}") from None
+        if found is None:
+            inferred = self.op.infer(specs, attrs)
+            results = (inferred,) if isinstance(inferred, Spec) else inferred
+            if len(self.plans) >= _MAX_PLANS:
+                self.plans.clear()
+            found = self.plans[key] = (results, sum(spec.nbytes for spec in results if spec.is_static))
         return found
 
 
@@ -66,7 +68,7 @@ class _Missing(_Bound):
     def __init__(self, name: str) -> None:
         super().__init__(Op(name, ("xs",), ("any",), True, _nothing, (), {}, False, (), "", ""), _nothing)
 
-    def plan(self, key: Any, specs: tuple[Spec, ...], attrs: Mapping[str, Any]) -> tuple[tuple[Spec, ...], int]:
+    def plan_for(self, specs: tuple[Spec, ...], attrs: Mapping[str, Any]) -> tuple[tuple[Spec, ...], int]:
         name = self.op.name
         raise NotFoundError(f"this server has no op named {name!r}: it may be older than the client", name)
 
@@ -95,8 +97,8 @@ class Executor:
         self.ops = 0
         self.failed_item = 0  # the last failure whose error the user has not seen
         self._single = len(devices) == 1
-        self._uploading: set[int] = set()
-        self._ops: dict[int, _Bound] = {}
+        self.uploading: set[int] = set()
+        self.bound: dict[int, _Bound] = {}
         self._handlers: dict[int, Callable[[tuple[Any, ...], int], None]] = {
             Item.RUN: self._run, Item.BIND: self._bind, Item.RELEASE: self._release, Item.READ: self._read,
             Item.CONST: self._const, Item.UPLOAD: self._upload, Item.CLEAR: self._clear, Item.VARIABLE: self._variable,
@@ -127,55 +129,6 @@ class Executor:
                 raise ProtocolError(f"malformed item {item!r:.200}: {error}") from error
             self.executed = number
 
-    def is_light(self, item: tuple[Any, ...]) -> bool:
-        """Whether running `item` surely takes microseconds: small values on the CPU, every size known before."""
-        kind = item[0]
-        if kind == Item.RUN:
-            try:
-                return self._is_light_op(item)
-            except (IndexError, TypeError, AttributeError):
-                return False  # malformed: running it says how
-        if kind in (Item.READ, Item.VARIABLE):
-            return len(item) > 2 and self._is_light_value(item[2])
-        return kind in (Item.BIND, Item.RELEASE, Item.CONST, Item.CLEAR, Item.READ_DONE) and self.default.scope is None
-
-    def _is_light_value(self, operand: Any) -> bool:
-        found = self.store.entries.get(operand) if type(operand) is int else operand
-        if type(found) is Variable:
-            found = found.value
-        if type(found) is Value:
-            return found.nbytes <= _LIGHT and (found.device is None or found.device.scope is None)
-        return type(found) is Poison or (type(found) is np.ndarray and found.nbytes <= _LIGHT)
-
-    def _is_light_op(self, item: tuple[Any, ...]) -> bool:
-        bound = self._ops.get(item[1])
-        if bound is None or len(item) > 5:
-            return False
-        entries = self.store.entries
-        specs = []
-        for operand in item[3]:
-            value = entries.get(operand) if type(operand) is int else operand
-            if type(value) is not Value:
-                if not self._is_light_value(operand):
-                    return False
-                value = self._operand(operand)
-                if type(value) is Poison:
-                    return True
-            elif value.nbytes > _LIGHT or value.device.scope is not None:
-                return False
-            specs.append(value.spec)
-        key: Any = tuple(specs)
-        attrs = item[4] if len(item) > 4 and item[4] is not None else _NO_ATTRS
-        try:
-            if attrs:
-                if bound.op.variadic or any(type(v) is Ref for v in attrs.values()):
-                    return False  # an einsum of small vectors can be a large loop
-                key = (key, tuple(attrs.items()))
-            results, size = bound.plans.get(key) or bound.plan(key, tuple(specs), attrs)
-        except Exception:
-            return True  # it will fail in inference again, which is as quick
-        return size <= _LIGHT and all(spec.is_static for spec in results)
-
     def close(self) -> None:
         """Free everything the session holds."""
         self.store.clear()
@@ -185,18 +138,18 @@ class Executor:
 
     def _bind(self, item: tuple[Any, ...], number: int) -> None:
         _, index, name = item
-        if type(index) is not int or type(name) is not str or index in self._ops or len(self._ops) >= _MAX_OPS:
+        if type(index) is not int or type(name) is not str or index in self.bound or len(self.bound) >= _MAX_OPS:
             raise ProtocolError(f"malformed binding {item!r:.200}")
         try:
-            self._ops[index] = _Bound(lookup(name), KERNELS[name])
+            self.bound[index] = _Bound(lookup(name), KERNELS[name])
         except (NotFoundError, KeyError):
-            self._ops[index] = _Missing(name)
+            self.bound[index] = _Missing(name)
 
     def _run(self, item: tuple[Any, ...], number: int) -> None:
         count = len(item)
         outs, ins = item[2], item[3]
         attrs = item[4] if count > 4 and item[4] is not None else _NO_ATTRS
-        bound = self._ops.get(item[1])
+        bound = self.bound.get(item[1])
         if bound is None:
             raise ProtocolError(f"op number {item[1]!r} was never bound")
         op = bound.op
@@ -207,7 +160,7 @@ class Executor:
             for operand in ins:
                 value = entries.get(operand) if type(operand) is int else None
                 if type(value) is not Value:  # the rare ones: literals, variables, uploads, poison, unknown ids
-                    value = self._operand(operand)
+                    value = self.operand(operand)
                     if type(value) is Poison and not (not values and op.groups[0] == "overwritten"):
                         poison = poison or value
                 values.append(value)
@@ -239,7 +192,8 @@ class Executor:
             if tensor:
                 self.store.put(tensor, value)
 
-    def _operand(self, operand: Any) -> Value | Poison:
+    def operand(self, operand: Any) -> Value | Poison:
+        """What an operand of an item stands for: a value, or what became of it. Raises NotFoundError, ProtocolError."""
         if type(operand) is int:
             entry = self.store.get(operand)
             kind = type(entry)
@@ -254,17 +208,9 @@ class Executor:
 
     def _compute(self, bound: _Bound, values: list[Value], attrs: Mapping[str, Any], device_name: Any) -> list[Value]:
         op = bound.op
-        key: Any = tuple([v.spec for v in values])
         if attrs:
             attrs = {k: self._attr(v) if type(v) is Ref else v for k, v in attrs.items()}
-            key = (key, tuple(attrs.items()))
-        try:
-            plan = bound.plans.get(key)
-        except TypeError:
-            raise TypeError(f"{op.name}: malformed attributes {dict(attrs)!r:.200}") from None
-        if plan is None:
-            plan = bound.plan(key, tuple([v.spec for v in values]), attrs)
-        specs, size = plan
+        specs, size = bound.plan_for(tuple([v.spec for v in values]), attrs)
         store = self.store
         if store.used + size > store.limit:
             store.charge(size)
@@ -316,7 +262,7 @@ class Executor:
         return Value(array, spec, device)
 
     def _attr(self, value: Ref) -> Any:
-        found = self._operand(value.id)
+        found = self.operand(value.id)
         if type(found) is Poison:
             raise _Poisoned(found)
         assert isinstance(found, Value)
@@ -394,7 +340,7 @@ class Executor:
         for tensor in item[1]:
             entry = self.store.release(tensor)
             if type(entry) is Upload:
-                self._uploading.discard(tensor)
+                self.uploading.discard(tensor)
                 self.payloads.finish(entry)
 
     def _device(self, item: tuple[Any, ...], position: int) -> Device:
@@ -425,20 +371,20 @@ class Executor:
             self._fail("constant", tensor, error, number)
             return
         self.store.put(tensor, entry)
-        self._uploading.add(tensor)
+        self.uploading.add(tensor)
 
     def _finish_upload(self, tensor: int, entry: Any) -> Value | Poison:
         assert isinstance(entry, Upload)
         entry.wait()
         value = Value(entry.device.take(entry.array()), entry.spec, entry.device)
         self.store.replace(tensor, value)
-        self._uploading.discard(tensor)
+        self.uploading.discard(tensor)
         self.payloads.finish(entry)
         return value
 
     def _variable(self, item: tuple[Any, ...], number: int) -> None:
         try:
-            value = self._operand(item[2])
+            value = self.operand(item[2])
             if type(value) is Value and len(item) > 3 and item[3] is not None:
                 device = self._place([], item[3])
                 value = Value(device.take(value.array), value.spec, device)
@@ -454,7 +400,7 @@ class Executor:
     def _read(self, item: tuple[Any, ...], number: int) -> None:
         read, tensor = item[1], item[2]
         try:
-            value = self._operand(tensor)
+            value = self.operand(tensor)
             if type(value) is Value:
                 array = (value.device or self.default).host(value.array)
         except ProtocolError:
@@ -476,7 +422,7 @@ class Executor:
         self.payloads.withdraw(item[1])
 
     def _sync(self, item: tuple[Any, ...], number: int) -> None:
-        for tensor in list(self._uploading):
+        for tensor in list(self.uploading):
             self._finish_upload(tensor, self.store.get(tensor))
         for device in self.devices.values():
             device.synchronize()

@@ -19,6 +19,7 @@ from protocol.errors import InternalError, OpError
 from protocol.wire import Frame, Item
 from server.denormals import flush_denormals
 from server.executor import Executor
+from server.light import is_light
 
 _REPLY_FRAME: Final = 2 * 2**20
 """Bytes of values past which replies go into another frame."""
@@ -103,7 +104,7 @@ class ThreadHost:
         """Run items while they are light; those that are left."""
         executor = self.executor
         for done, item in enumerate(items):
-            if not executor.is_light(item):
+            if not is_light(executor, item):
                 return items[done:]
             executor.execute((item,))
         return ()
