@@ -78,7 +78,7 @@ class Proxy:
                 there = await asyncio.open_unix_connection(self._target, limit=_CHUNK)
             else:
                 there = await asyncio.open_connection(*self._target, limit=_CHUNK)
-        except OSError:
+        except (OSError, asyncio.CancelledError):  # the target is down, or the proxy is closing
             writer.transport.abort()
             return
         self.connections += 1
