@@ -285,6 +285,7 @@ class Session:
             if self.alive():
                 print(f"telegrad: an upload failed: {error}", file=sys.stderr)
         finally:
+            source.close()
             with self._transit_changed:
                 self._transit -= source.nbytes
                 self._transit_changed.notify_all()
@@ -346,7 +347,7 @@ class Session:
             read.value = item[2]
             read.shape = item[3] if len(item) > 3 else None
         elif kind == Item.READ_FAILED:
-            _, _, code, message, op, read.item = item
+            code, message, op, read.item = item[2:6]
             read.error = self._failures.error(read.item, code, message, op)
         elif kind == Item.PAYLOAD:
             read.value = item[2:]

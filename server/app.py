@@ -23,6 +23,7 @@ from contextlib import asynccontextmanager
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, FastAPI, Request, Response, WebSocket
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.requests import ClientDisconnect
 
@@ -59,6 +60,7 @@ def create_app(settings: Settings, devices: list[Device]) -> FastAPI:
     app.state.sessions = sessions
     app.add_middleware(Guard, settings=settings)
     app.add_exception_handler(OpError, _problem)
+    app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(ClientDisconnect, _nobody)
     _add_session_routes(app, sessions)
     _add_frame_routes(app, sessions)
@@ -71,6 +73,13 @@ async def _problem(_: Request, error: Exception) -> Response:
     assert isinstance(error, OpError)
     status, body = problem(error)
     return JSONResponse(body, status, media_type="application/problem+json")
+
+
+async def _malformed(request: Request, error: Exception) -> Response:
+    """A path or query that FastAPI cannot read, in the one shape of errors."""
+    assert isinstance(error, RequestValidationError)
+    where = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+    return await _problem(request, InvalidArgumentError(where))
 
 
 async def _nobody(_: Request, error: Exception) -> Response:

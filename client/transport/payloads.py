@@ -21,6 +21,8 @@ _RETRY_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 2.0
 _CHUNK: Final = 2**20
 _COPY: Final = 2**22
+_SPARE: Final = 2**26
+"""Bytes of memory kept between uploads at most."""
 
 
 class _Connection(http.client.HTTPConnection):
@@ -57,13 +59,37 @@ def request_json(endpoint: Endpoint, method: str, path: str) -> Any:
         connection.close()
 
 
+class _SpareMemory:
+    """One buffer of a finished upload, kept for the next: memory new from the system costs more than the copy."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._buffer: np.ndarray[Any, Any] | None = None
+
+    def take(self, size: int) -> np.ndarray[Any, Any]:
+        """A buffer of at least `size` bytes."""
+        with self._lock:
+            kept, self._buffer = self._buffer, None
+        return kept if kept is not None and kept.nbytes >= size else np.empty(size, np.uint8)
+
+    def give(self, buffer: np.ndarray[Any, Any]) -> None:
+        """Keep a buffer, if it is not too large and not smaller than the one kept already."""
+        with self._lock:
+            if buffer.nbytes <= _SPARE and (self._buffer is None or self._buffer.nbytes < buffer.nbytes):
+                self._buffer = buffer
+
+
+_spare = _SpareMemory()
+
+
 class Source:
     """Bytes to upload. `copy` makes them the upload's own, a piece at a time, while what is copied is being sent."""
 
     def __init__(self, data: memoryview, copied: bool) -> None:
         self.nbytes = data.nbytes
         self._theirs = None if copied else data
-        self._data = data if copied else memoryview(np.empty(data.nbytes, np.uint8))  # type: ignore[arg-type]
+        self._own = None if copied else _spare.take(data.nbytes)
+        self._data = data if self._own is None else memoryview(self._own)[: data.nbytes]  # type: ignore[arg-type]
         self._ready = data.nbytes if copied else 0
         self._grown = threading.Condition()
 
@@ -78,6 +104,13 @@ class Source:
                 self._ready = end
                 self._grown.notify_all()
         self._theirs = None
+
+    def close(self) -> None:
+        """The bytes are sent: keep their memory for the next upload."""
+        own, self._own = self._own, None
+        if own is not None and self._ready == self.nbytes:  # else it failed, and is still being copied into
+            self._data = memoryview(b"")
+            _spare.give(own)
 
     def take(self, start: int, end: int) -> memoryview:
         """The bytes from `start` to `end`, once they are copied."""
