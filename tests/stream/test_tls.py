@@ -1,4 +1,4 @@
-"""The same over TLS: small values, many ops, large values both ways; and a certificate nobody vouches for is refused."""
+"""The same over TLS: small values, many ops, large values both ways; an unknown certificate is refused."""
 
 import shutil
 import subprocess
