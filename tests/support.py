@@ -52,7 +52,7 @@ class ServerProcess:
 
     def resident_bytes(self) -> int:
         """The memory the server process takes (Linux)."""
-        return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        return resident_bytes(self.pid)
 
     def kill(self) -> None:
         self._process.kill()
@@ -71,6 +71,11 @@ class ServerProcess:
             self._process.wait(10)
         except subprocess.TimeoutExpired:
             self.kill()
+
+
+def resident_bytes(pid: int) -> int:
+    """The memory a process takes (Linux)."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import client as tf
-from tests.support import ROOT, run_program, serving, wait_until
+from tests.support import ROOT, resident_bytes, run_program, serving, wait_until
 
 
 def test_the_tensors_of_100_000_ops_are_released():
@@ -62,7 +62,7 @@ def test_a_producer_that_outruns_the_server_is_held_back_at_bounded_memory():
             x = tf.constant(np.ones((300, 300), np.float32))
             y = tf.linalg.matmul(x, x)
             y.numpy()
-            memory = server.resident_bytes()
+            memory, mine = server.resident_bytes(), resident_bytes(os.getpid())
             for _ in range(3 * 32768 // 8):
                 for _ in range(8):
                     tf.reduce_sum(x)
@@ -72,6 +72,7 @@ def test_a_producer_that_outruns_the_server_is_held_back_at_bounded_memory():
             assert in_flight.items_sent - in_flight.items_done <= in_flight.sent_credit.items
             assert tf.stats()["stalls"] > 0
             assert server.resident_bytes() - memory < 200 * 2**20
+            assert resident_bytes(os.getpid()) - mine < 200 * 2**20
         finally:
             tf.disconnect()
 
@@ -82,11 +83,12 @@ def test_large_constants_outrunning_the_server_are_bounded_in_bytes():
         try:
             block = np.ones(200_000, np.float32)  # 0.8 MB: within an item
             total = tf.Variable(0.0)
-            memory = server.resident_bytes()
+            memory, mine = server.resident_bytes(), resident_bytes(os.getpid())
             for _ in range(400):
                 total.assign_add(tf.reduce_sum(tf.constant(block)))
             assert float(total) == 400 * 200_000.0
             assert server.resident_bytes() - memory < 250 * 2**20
+            assert resident_bytes(os.getpid()) - mine < 250 * 2**20
         finally:
             tf.disconnect()
 
