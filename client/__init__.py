@@ -6,6 +6,7 @@ The API is TensorFlow 2's; beyond it there are `connect`, `disconnect`, `sync`, 
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 from client import api, operators
@@ -51,6 +52,10 @@ from client import autograph, bitwise, config, dtypes, linalg, math, nest, nn, r
 half, double = float16, float64
 newaxis = None
 
+_LAZY = {"keras": "client.keras", "data": "client.data"}
+
 
 def __getattr__(name: str) -> Any:
+    if name in _LAZY:  # imported at first use: importing Telegrad stays quick
+        return importlib.import_module(_LAZY[name])
     raise AttributeError(f"module 'client' has no attribute {name!r}")

@@ -1,0 +1,31 @@
+"""The names of `tf.keras`: layers, models, optimizers, losses, metrics and what they are made of.
+
+Imported at its first use, so that a program without Keras does not pay for it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from client.api import names_in
+from client.keras import (
+    activations,
+    callbacks,
+    constraints,
+    datasets,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    models,
+    optimizers,
+    regularizers,
+    serialization,
+    utils,
+)
+
+globals().update(names_in("keras"))
+
+
+def __getattr__(name: str) -> Any:
+    raise AttributeError(f"module 'tf.keras' has no attribute {name!r}")
