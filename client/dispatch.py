@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from client import context, devices
+from client import context, devices, recording
 from client.convert import constant_value_tensor, convert_operands, materialize, operand_of, static_value
 from client.folding import fold
 from client.shape import TensorShape
@@ -88,14 +88,19 @@ def execute(op: Op, inputs: Sequence[Operand], attrs: Mapping[str, Any] = _NO_AT
         number = session.bind(op)
     if values:
         operands = [operand_of(t) for t in inputs]
+    given = attrs
     if attrs and known is not attrs:
         attrs = {k: _reference(v) if isinstance(v, Tensor) else v for k, v in attrs.items()}
     place = devices.placement(session, inputs) if session.several_devices else None
+    concern = recording.concerned(op, inputs, specs) if recording.counter.open else None
     single = type(inferred) is Spec
     out: Any = next(session.ids) if single else [next(session.ids) for _ in inferred]
     scope = devices.innermost() if devices.scopes_used else None
     item: tuple[Any, ...]
-    if scope is not None:
+    if concern is not None:
+        tapes = [outline.tape_in(session) for outline in concern[0]]
+        item = (RUN, number, out, operands, attrs or None, scope, tapes)
+    elif scope is not None:
         item = (RUN, number, out, operands, attrs or None, scope)
     elif attrs:
         item = (RUN, number, out, operands, attrs)
@@ -108,6 +113,8 @@ def execute(op: Op, inputs: Sequence[Operand], attrs: Mapping[str, Any] = _NO_AT
     else:
         result = tuple([Tensor(session, spec, i, None, place) for spec, i in zip(inferred, out, strict=True)])  # type: ignore[arg-type]
     session.issue(item)
+    if concern is not None:
+        recording.record(concern, op, given, inputs, specs, (result,) if single else result)
     return result
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from client import context, devices
+from client import context, devices, recording
 from client.api import public
 from client.convert import convert_to_tensor
 from client.reading import read
@@ -47,7 +47,7 @@ class Variable(Operand):
     <tf.Variable 'Variable:0' shape=(2,) dtype=float32, numpy=array([2., 3.], dtype=float32)>
     """
 
-    __slots__ = ("__weakref__", "_handle_name", "_trainable")
+    __slots__ = ("__weakref__", "_handle_name", "_reading", "_trainable")
 
     def __init__(
         self,
@@ -65,6 +65,7 @@ class Variable(Operand):
         shape: Any = None,
     ) -> None:
         self._operand = None
+        self._reading: Any = None
         if initial_value is None:
             raise ValueError("The `initial_value` arg to `tf.Variable` must not be None.")
         value = initial_value() if callable(initial_value) else initial_value
@@ -217,6 +218,11 @@ class Variable(Operand):
         """Subtract `delta` from the value. Does not wait; returns the variable."""
         return self._change("assign_sub", delta)
 
+    def _changing(self) -> None:
+        """To be called before an item that changes it is issued: tapes keep the value that they still need."""
+        if self._reading is not None:
+            recording.freeze(self)
+
     def _change(self, op: str, value: Any) -> Variable:
         tensor = value if isinstance(value, Operand) else convert_to_tensor(value, self._spec.dtype)
         if tensor._spec.dtype is not self._spec.dtype:
@@ -224,6 +230,7 @@ class Variable(Operand):
         session = self._session
         assert session is not None
         session.check()
+        self._changing()
         definition = OPS[op]
         definition.infer((self._spec, tensor._spec), {})
         number = session.bind(definition)

@@ -22,7 +22,7 @@ class DType:
     (True, True, 4)
     """
 
-    __slots__ = ("as_datatype_enum", "as_numpy_dtype", "code", "kind", "name", "numpy", "size")
+    __slots__ = ("as_datatype_enum", "as_numpy_dtype", "code", "differentiable", "kind", "name", "numpy", "size")
 
     def __init__(self, name: str, code: int, kind: str, numpy_type: Any, enum: int) -> None:
         self.name: Final = name
@@ -32,6 +32,7 @@ class DType:
         self.numpy: Final[np.dtype[Any]] = np.dtype(numpy_type)
         self.size: Final = self.numpy.itemsize
         self.as_datatype_enum: Final = enum
+        self.differentiable: Final = kind in "fc"
 
     @property
     def is_bool(self) -> bool:

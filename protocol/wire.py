@@ -95,6 +95,8 @@ class Item(IntEnum):
     VARIABLE = 7
     SYNC = 8
     READ_DONE = 9
+    TAPE = 10
+    GRADIENT = 11
     VALUE = 32
     PAYLOAD = 33
     READ_FAILED = 34
@@ -113,6 +115,8 @@ FIELDS: Final[dict[int, tuple[str, ...]]] = {
     Item.VARIABLE: ("id", "value", "device?"),
     Item.SYNC: ("read",),
     Item.READ_DONE: ("read",),
+    Item.TAPE: ("id",),
+    Item.GRADIENT: ("tape", "targets", "sources", "outs", "seeds?", "keep?"),
     Item.VALUE: ("read", "value", "shape?"),
     Item.PAYLOAD: ("read", "dtype", "shape"),
     Item.READ_FAILED: ("read", "code", "message", "op", "item"),

@@ -22,26 +22,28 @@ from protocol.ops import Op, lookup
 from protocol.placement import short_name
 from protocol.spec import Spec, element_count
 from protocol.wire import MAX_INLINE, Item, Ref
+from server.backward import gradients, record
 from server.devices import Device
 from server.kernels import KERNELS
 from server.payloads import Payloads, Upload
-from server.values import Poison, Store, Value, Variable
+from server.values import Poison, Store, Tape, Value, Variable
 
 _MAX_OPS: Final = 4096
 _MAX_PLANS: Final = 1024
 _MAX_ATTR_ELEMENTS: Final = 4096
 _KEEP_VIEW_UP_TO: Final = 1024
-_CANCELLABLE: Final = frozenset((Item.RUN, Item.READ))
+_CANCELLABLE: Final = frozenset((Item.RUN, Item.READ, Item.GRADIENT))
 
 
 class _Bound:
     """An op that a session uses: its kernel, and what inference said for the operands seen so far."""
 
-    __slots__ = ("kernel", "op", "plans")
+    __slots__ = ("kernel", "op", "plans", "several")
 
     def __init__(self, op: Op, kernel: Callable[..., Any]) -> None:
         self.op = op
         self.kernel = kernel
+        self.several = False  # whether the op gives a tuple, of one result too
         self.plans: dict[Any, tuple[tuple[Spec, ...], int]] = {}
 
     def plan_for(self, specs: tuple[Spec, ...], attrs: Mapping[str, Any]) -> tuple[tuple[Spec, ...], int]:
@@ -53,7 +55,8 @@ class _Bound:
             raise TypeError(f"{self.op.name}: malformed attributes {dict(attrs)!r:.200}") from None
         if found is None:
             inferred = self.op.infer(specs, attrs)
-            results = (inferred,) if isinstance(inferred, Spec) else inferred
+            self.several = not isinstance(inferred, Spec)
+            results = inferred if self.several else (inferred,)
             if len(self.plans) >= _MAX_PLANS:
                 self.plans.clear()
             found = self.plans[key] = (results, sum(spec.nbytes for spec in results if spec.is_static))
@@ -99,10 +102,12 @@ class Executor:
         self._single = len(devices) == 1
         self.uploading: set[int] = set()
         self.bound: dict[int, _Bound] = {}
+        self._emitted: dict[str, _Bound] = {}
         self._handlers: dict[int, Callable[[tuple[Any, ...], int], None]] = {
             Item.RUN: self._run, Item.BIND: self._bind, Item.RELEASE: self._release, Item.READ: self._read,
             Item.CONST: self._const, Item.UPLOAD: self._upload, Item.CLEAR: self._clear, Item.VARIABLE: self._variable,
-            Item.SYNC: self._sync, Item.READ_DONE: self._read_done,
+            Item.SYNC: self._sync, Item.READ_DONE: self._read_done, Item.TAPE: self._tape,
+            Item.GRADIENT: self._gradient,
         }  # fmt: skip
 
     def execute(self, items: tuple[tuple[Any, ...], ...]) -> None:
@@ -173,7 +178,9 @@ class Executor:
                 # The old value is not read: it may be poisoned, and of another shape than the new one.
                 old = values[0].spec if type(values[0]) is Value else values[1].spec
                 values[0] = Value(_NOTHING, Spec(old.dtype, values[1].spec.shape), None)
-            self.ops += 1
+            tapes = [self._tape_at(t) for t in item[6]] if count > 6 else None
+            if attrs:
+                attrs = {k: self._attr(v) if type(v) is Ref else v for k, v in attrs.items()}
             results = self._compute(bound, values, attrs, item[5] if count > 5 else None)
         except ProtocolError:
             raise
@@ -185,12 +192,16 @@ class Executor:
         if type(outs) is int:
             if outs:
                 self.store.put(outs, results[0])
+            if tapes:
+                record(self.store, tapes, op, attrs, ins, values, outs, results)
             return
         if len(outs) != len(results):
             raise ProtocolError(f"{op.name} has {len(results)} results, {len(outs)} ids were given")
         for tensor, value in zip(outs, results, strict=True):
             if tensor:
                 self.store.put(tensor, value)
+        if tapes:
+            record(self.store, tapes, op, attrs, ins, values, outs, results)
 
     def operand(self, operand: Any) -> Value | Poison:
         """What an operand of an item stands for: a value, or what became of it. Raises NotFoundError, ProtocolError."""
@@ -201,6 +212,8 @@ class Executor:
                 return entry  # type: ignore[no-any-return]
             if kind is Variable:
                 return entry.value  # type: ignore[no-any-return]
+            if kind is Tape:
+                raise ProtocolError(f"{operand} is a tape, not a tensor")
             return self._finish_upload(operand, entry)
         if type(operand) is np.ndarray:
             return Value(operand, Spec(BY_NUMPY[operand.dtype], operand.shape), None)
@@ -208,8 +221,7 @@ class Executor:
 
     def _compute(self, bound: _Bound, values: list[Value], attrs: Mapping[str, Any], device_name: Any) -> list[Value]:
         op = bound.op
-        if attrs:
-            attrs = {k: self._attr(v) if type(v) is Ref else v for k, v in attrs.items()}
+        self.ops += 1
         specs, size = bound.plan_for(tuple([v.spec for v in values]), attrs)
         store = self.store
         if store.used + size > store.limit:
@@ -297,6 +309,55 @@ class Executor:
                 raise ProtocolError(f"{op.name} changes a variable, and {target!r:.50} is none")
             self.store.assign(target, value)
 
+    # --- tapes -------------------------------------------------------------------------------------------------------
+
+    def _tape(self, item: tuple[Any, ...], number: int) -> None:
+        self.store.put(item[1], Tape())
+
+    def _tape_at(self, tape: int) -> Tape:
+        found = self.store.get(tape)
+        if type(found) is not Tape:
+            raise ProtocolError(f"{tape!r} is no tape")
+        return found
+
+    def _gradient(self, item: tuple[Any, ...], number: int) -> None:
+        _, tape, targets, sources, outs = item[:5]
+        seeds = item[5] if len(item) > 5 and item[5] is not None else (None,) * len(targets)
+        keep = bool(item[6]) if len(item) > 6 else False
+        if not len(sources) == len(outs) or not len(seeds) == len(targets):
+            raise ProtocolError("GRADIENT has other numbers of sources and results, or of targets and seeds")
+        flat = [i for out in outs for i in ((out,) if type(out) is int else out)]
+        values = [self.operand(t) for t in targets]
+        given = [None if s is None else self.operand(s) for s in seeds]
+        for value in (*values, *given):
+            if type(value) is Poison:
+                self._bind_all(flat, value)
+                return
+        starts: Any = list(zip(targets, values, strict=True))
+        try:
+            found = gradients(self.store, self._emit, self._tape_at(tape), starts, given, sources, keep)  # type: ignore[arg-type]
+        except ProtocolError:
+            raise
+        except Exception as error:
+            self._fail("gradient", flat, error, number)
+            return
+        for source, out in zip(sources, outs, strict=True):
+            ids = (out,) if type(out) is int else out
+            parts = found.get(source)
+            if any(ids) and (parts is None or len(parts) != len(ids)):
+                raise ProtocolError(f"the gradient of {source} has other parts than the ids {out!r} are for")
+            for i, value in zip(ids, parts or (), strict=False):
+                if i:
+                    self.store.put(i, value)
+
+    def _emit(self, name: str, values: list[Value], attrs: Mapping[str, Any]) -> Value | tuple[Value, ...]:
+        """Run an op of a backward pass."""
+        bound = self._emitted.get(name)
+        if bound is None:
+            bound = self._emitted[name] = _Bound(lookup(name), KERNELS[name])
+        results = self._compute(bound, values, attrs, None)
+        return tuple(results) if bound.several else results[0]
+
     # --- failures ----------------------------------------------------------------------------------------------------
 
     def _fail(self, op: str, outs: Any, error: Exception, number: int) -> None:
@@ -327,6 +388,9 @@ class Executor:
         if item[0] == Item.READ:
             self.payloads.refuse(item[1])
             self.emit((Item.READ_FAILED, item[1], _CANCELLED.code, _CANCELLED.message, None, number))
+        elif item[0] == Item.GRADIENT:
+            flat = [i for out in item[4] for i in ((out,) if type(out) is int else out)]
+            self._bind_all(flat, Poison(_CANCELLED.code, _CANCELLED.message, None, number))
         else:
             self._bind_all(item[2], Poison(_CANCELLED.code, _CANCELLED.message, None, number))
 
@@ -377,7 +441,7 @@ class Executor:
         assert isinstance(entry, Upload)
         entry.wait()
         value = Value(entry.device.take(entry.array()), entry.spec, entry.device)
-        self.store.replace(tensor, value)
+        self.store.replace(tensor, entry, value)
         self.uploading.discard(tensor)
         self.payloads.finish(entry)
         return value

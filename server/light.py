@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _BYTES: Final = 4096
 """Bytes of each operand and of the results up to which an op is light."""
 _BOOKKEEPING: Final = frozenset(
-    (Item.BIND, Item.RELEASE, Item.CONST, Item.CLEAR, Item.READ_DONE, Item.SYNC)
+    (Item.BIND, Item.RELEASE, Item.CONST, Item.CLEAR, Item.READ_DONE, Item.SYNC, Item.TAPE)
 )  # fmt: skip
 _OF_A_VALUE: Final = frozenset((Item.READ, Item.VARIABLE))
 
@@ -51,7 +51,7 @@ def _is_light_value(executor: Executor, operand: Any) -> bool:
 def _is_light_op(executor: Executor, item: tuple[Any, ...]) -> bool:
     bound = executor.bound.get(item[1])
     attrs = item[4] if len(item) > 4 and item[4] is not None else {}
-    if bound is None or len(item) > 5:
+    if bound is None or (len(item) > 5 and item[5] is not None):
         return False
     if attrs and (bound.op.variadic or any(type(v) is Ref for v in attrs.values())):
         return False  # an einsum of small vectors can be a large loop

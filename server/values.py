@@ -1,6 +1,6 @@
 """What a session's ids stand for, and the bytes they hold.
 
-Owns: `Value`, `Variable`, `Poison`, `Store` with its accounting. Does not know ops, frames or sockets.
+Owns: `Value`, `Variable`, `Poison`, `Tape`, `Store` with its accounting. Does not know ops, frames or sockets.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from protocol.errors import NotFoundError, ProtocolError, ResourceExhaustedError
+from protocol.gradients import Node
 from protocol.spec import Spec
 from server.devices import Device
 
@@ -16,16 +17,17 @@ MAX_TENSORS: Final = 2**22
 
 class Value:
     """An immutable array on a device. Several ids and variables may share one. A literal operand's device is None: it
-    goes where it is used.
+    goes where it is used. `holders` counts the ids, variables and tapes that keep it, so that it is charged once.
     """
 
-    __slots__ = ("array", "device", "nbytes", "spec")
+    __slots__ = ("array", "device", "holders", "nbytes", "spec")
 
     def __init__(self, array: Any, spec: Spec, device: Device | None) -> None:
         self.array = array
         self.spec = spec
         self.device = device
         self.nbytes: int = array.nbytes
+        self.holders = 0
 
 
 class Variable:
@@ -36,18 +38,11 @@ class Variable:
     def __init__(self, value: Value | Poison) -> None:
         self.value = value
 
-    @property
-    def nbytes(self) -> int:
-        """The bytes of the value it has now."""
-        return self.value.nbytes
-
 
 class Poison:
     """Stands for a value that could not be computed: what failed, and the number of the item at fault."""
 
     __slots__ = ("code", "item", "message", "op")
-
-    nbytes = 0
 
     def __init__(self, code: int, message: str, op: str | None, item: int) -> None:
         self.code = code
@@ -56,8 +51,19 @@ class Poison:
         self.item = item
 
 
+class Tape:
+    """Recorded nodes, in order, and the values they keep."""
+
+    __slots__ = ("nodes",)
+
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+
+
 class Store:
-    """The ids of one session. `used` is the bytes of all values, each counted as if it shared memory with none."""
+    """The ids of one session. `used` is the bytes of all values, each counted once and as if it shared memory with no
+    other.
+    """
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -69,7 +75,7 @@ class Store:
         return len(self.entries)
 
     def get(self, tensor: int) -> Any:
-        """The entry: a Value, Variable, Poison or a pending upload. Raises NotFoundError."""
+        """The entry: a Value, Variable, Poison, Tape or a pending upload. Raises NotFoundError."""
         try:
             found = self.entries.get(tensor)
         except TypeError:
@@ -93,9 +99,50 @@ class Store:
         if len(entries) >= MAX_TENSORS:
             raise ResourceExhaustedError(f"a session holds at most {MAX_TENSORS} tensors")
         entries[tensor] = entry
-        self.used += entry.nbytes
+        kind = type(entry)
+        if kind is Value:
+            self.hold(entry)
+        elif kind is Variable:
+            self.hold(entry.value)
+        elif kind is not Tape and kind is not Poison:
+            self._add(entry.nbytes)  # an upload under way
+
+    def hold(self, value: Value | Poison) -> None:
+        """Count one more keeper of a value."""
+        if type(value) is Value:
+            value.holders += 1
+            if value.holders == 1:
+                self._add(value.nbytes)
+
+    def drop(self, value: Value | Poison) -> None:
+        """Count one keeper less."""
+        if type(value) is Value:
+            value.holders -= 1
+            if value.holders == 0:
+                self.used -= value.nbytes
+
+    def _add(self, size: int) -> None:
+        self.used += size
         if self.used > self.peak:
             self.peak = self.used
+
+    def charge_passing(self, size: int) -> None:
+        """Count bytes of a value that no id stands for; less of them with a negative size."""
+        self._add(size)
+
+    def record(self, tape: Tape, node: Node) -> None:
+        """Put a node on a tape, which keeps the node's values."""
+        tape.nodes.append(node)
+        for value in (*node.inputs, *node.outputs):
+            if value is not None:
+                self.hold(value)
+
+    def unrecord(self, node: Node) -> None:
+        """Let go of what a node keeps."""
+        for value in (*node.inputs, *node.outputs):
+            if value is not None:
+                self.drop(value)
+        node.inputs = node.outputs = ()
 
     def release(self, tensor: int) -> Any:
         """Forget an id, and give what it stood for. Raises ProtocolError when it is unknown."""
@@ -103,26 +150,31 @@ class Store:
             entry = self.entries.pop(tensor)
         except (KeyError, TypeError):
             raise ProtocolError(f"release of {tensor!r}, which is no tensor of this session") from None
-        self.used -= entry.nbytes
+        kind = type(entry)
+        if kind is Value:
+            self.drop(entry)
+        elif kind is Variable:
+            self.drop(entry.value)
+        elif kind is Tape:
+            for node in entry.nodes:
+                self.unrecord(node)
+        elif kind is not Poison:
+            self.used -= entry.nbytes
         return entry
 
     def assign(self, variable: Variable, value: Value | Poison) -> None:
         """Give a variable another value."""
-        self.used += size_of(value) - size_of(variable.value)
+        self.hold(value)
+        self.drop(variable.value)
         variable.value = value
 
-    def replace(self, tensor: int, entry: Any) -> None:
+    def replace(self, tensor: int, upload: Any, value: Value) -> None:
         """Put what an upload has become in its place."""
-        self.used += size_of(entry) - size_of(self.entries[tensor])
-        self.entries[tensor] = entry
+        self.used -= upload.nbytes
+        self.entries[tensor] = value
+        self.hold(value)
 
     def clear(self) -> None:
         """Forget everything."""
         self.entries.clear()
         self.used = 0
-
-
-def size_of(entry: Any) -> int:
-    """The bytes that an entry is charged for."""
-    size: int = entry.nbytes
-    return size

@@ -5,11 +5,12 @@ from __future__ import annotations
 from functools import lru_cache
 
 from protocol import dtypes
-from protocol.attrs import Axes, Unknown
+from protocol.attrs import Axes, Ints, Unknown
 from protocol.dtypes import DType
 from protocol.errors import InvalidArgumentError
 from protocol.ops.registry import ALL, BOOL, FLOATS, FLOATS_COMPLEX, NUMERIC, REAL, op
-from protocol.spec import Dim, Shape, Spec, element_count
+from protocol.ops.rules import shape_from
+from protocol.spec import Dim, Shape, Spec, broadcast_shapes, element_count, format_shape
 
 INDEX_TYPES = (dtypes.int16, dtypes.uint16, dtypes.int32, dtypes.int64)
 
@@ -90,6 +91,14 @@ def _arg(input: Spec, *, axis: int | Unknown | None = None, output_type: DType =
     if shape[at] == 0:
         raise InvalidArgumentError(f"Reduction axis {at} is empty in shape {list(shape)}")
     return Spec(output_type, rest)
+
+
+def _sum_to_shape(x: Spec, *, shape: Ints | Unknown) -> Spec:
+    """The inverse of broadcasting: the sum over the axes along which a tensor of `shape` was repeated."""
+    wanted = shape_from(shape)
+    if not isinstance(shape, Unknown) and broadcast_shapes(x.shape, wanted) != x.shape and x.is_static:
+        raise InvalidArgumentError(f"{format_shape(wanted)} does not broadcast to {format_shape(x.shape)}")
+    return Spec(x.dtype, wanted)
 
 
 def _scan(x: Spec, *, axis: int | Unknown = 0, exclusive: bool = False, reverse: bool = False) -> Spec:
@@ -173,3 +182,4 @@ op(
     "cumulative_logsumexp", "x", infer=_scan, types=FLOATS, public="math.cumulative_logsumexp",
     doc="log(cumsum(exp(x))) along `axis`, computed without overflow; with `exclusive` the first is -inf.",
 )  # fmt: skip
+op("sum_to_shape", "x", infer=_sum_to_shape, types=NUMERIC)

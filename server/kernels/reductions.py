@@ -211,3 +211,14 @@ def doubling_scan(xp: Any, x: Any, combine: Callable[..., Any]) -> Any:
 kernel("cumsum", _scan(0, lambda xp, x, axis: xp.cumsum(x, axis=axis, dtype=x.dtype)))
 kernel("cumprod", _scan(1, lambda xp, x, axis: xp.cumprod(x, axis=axis, dtype=x.dtype)))
 kernel("cumulative_logsumexp", _scan(-math.inf, _accumulate_logaddexp))
+
+
+def _sum_to_shape(xp: Any, x: Any, *, shape: tuple[int, ...]) -> Any:
+    extra = x.ndim - len(shape)
+    axes = tuple(range(extra)) + tuple(i + extra for i, d in enumerate(shape) if d == 1 and x.shape[i + extra] != 1)
+    if not axes:
+        return x
+    return _sum(xp, x, axes, False).reshape(shape)
+
+
+kernel("sum_to_shape", widened(_sum_to_shape))

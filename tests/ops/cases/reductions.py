@@ -271,8 +271,38 @@ def _logaddexp(a: Any, b: Any) -> Any:
     return np.log(np.exp(a) + np.exp(b))
 
 
+def summed_to_shape(x: Any, *, shape: tuple[int, ...]) -> Any:
+    """As broadcasting a tensor of `shape` and summing over the copies of each element."""
+    total = np.zeros(shape, x.dtype)
+    places = np.broadcast_to(np.arange(total.size).reshape(shape), x.shape)
+    np.add.at(total.reshape(-1), places.ravel(), x.ravel())
+    return total
+
+
+TO_SHAPES = [
+    case(
+        "sum_to_shape",
+        array(*shape, dtype=dtype),
+        ref=summed_to_shape,
+        label=f"{dtype}-{shape}-{to}",
+        shape=to,
+        loose=4,
+    )
+    for dtype, shape, to in (
+        *((d, (2, 3, 4), (3, 1)) for d in ("float16", "bfloat16", "float32", "float64", "complex64", "int32")),
+        ("float32", (2, 3), (2, 3)),
+        ("float32", (2, 3), ()),
+        ("float32", (600, 5), (5,)),
+        ("float32", (4, 1, 3), (1, 1)),
+        ("float32", (0, 3), (3,)),
+        ("float32", (0, 3), (0, 1)),
+        ("float32", (), ()),
+    )
+]
+
 CASES = [
     *SUMS,
+    *TO_SHAPES,
     *COUNTS,
     *arguments("argmax", max),
     *arguments("argmin", min),
