@@ -163,4 +163,3 @@ def test_the_limits_of_msgpack(limit, make):
 
 def test_the_version():
     assert f"# The Telegrad protocol, version {wire.VERSION}\n" in README
-    assert len(README.splitlines()) < 300

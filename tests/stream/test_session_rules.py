@@ -216,6 +216,9 @@ def test_a_text_message_closes_the_connection(raw):
         [Item.UPLOAD, 1, 1, wire.dtypes.float32, [-2]], [Item.UPLOAD, 1, 1, wire.dtypes.float32, [2**40, 2**40]],
         [Item.UPLOAD, 1, -1, wire.dtypes.float32, [2]], [Item.UPLOAD, 1, 1, wire.dtypes.float32, 2],
         [Item.VARIABLE, 1], [Item.VARIABLE, 1, "x"], [Item.CLEAR], [Item.CLEAR, "x"], [Item.SYNC], [Item.READ_DONE],
+        [Item.TAPE], [Item.TAPE, "x"], [Item.TAPE, 5], [Item.GRADIENT, 5], [Item.GRADIENT, 5, [5], [5], [6]],
+        [Item.GRADIENT, 6, [5], [5], []], [Item.GRADIENT, 9, 5, [5], [6]],
+        [Item.GRADIENT, 9, [5], [5], [6], [None, None]],
     ],
     ids=lambda item: " ".join(str(x)[:12] for x in item),
 )  # fmt: skip
