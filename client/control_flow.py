@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
-from client import nest
+from client import nest, recording
 from client.api import public
 from client.convert import convert_to_tensor
 from client.dispatch import call
@@ -332,8 +332,9 @@ def tuple_(tensors: Any, control_inputs: Any = None, name: str | None = None) ->
 @public("init_scope")
 @contextmanager
 def init_scope() -> Iterator[None]:
-    """A context that lifts ops out of graphs, of which there are none."""
-    yield
+    """A context that lifts ops out of graphs, of which there are none, and in which no tape records."""
+    with recording.paused():
+        yield
 
 
 class _Names(threading.local):

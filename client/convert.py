@@ -15,7 +15,7 @@ import numpy as np
 
 from client import context, devices
 from client.shape import TensorShape
-from client.tensor import Operand, Tensor
+from client.tensor import Composite, Operand, Tensor
 from protocol import promotion, wire
 from protocol.dtypes import BY_NUMPY, DType, as_dtype, bool_, int32
 from protocol.ops import Op
@@ -29,6 +29,8 @@ _SCALAR_DATA: Final = 2 + 16
 _KEEP: Final = 4096
 """Bytes up to which a constant's value is kept here, so that reading it does not wait."""
 _SCALARS: Final = 4096
+
+_NUMBERS: Final = frozenset((float, int, bool))
 
 _scalars: dict[Any, Tensor] = {}
 
@@ -57,9 +59,14 @@ def convert_to_tensor(value: Any, dtype: Any = None, dtype_hint: Any = None, nam
                 f"{tensor._spec.dtype.name}: {tensor._spec}"
             )
         return tensor
+    if isinstance(value, Composite):
+        return convert_to_tensor(value._dense(), dtype)
     wanted = None if dtype is None else as_dtype(dtype)
     hint = None if dtype_hint is None else as_dtype(dtype_hint)
-    return _converted(value, wanted, hint)
+    found = _converted(value, wanted, hint)
+    if type(value) in _NUMBERS:  # those of operands are shared, and this one's caller may have it watched
+        return Tensor(None, found._spec, found._operand, found._value)
+    return found
 
 
 def constant(value: Any, dtype: Any = None, shape: Any = None, name: str = "Const") -> Tensor:
@@ -81,7 +88,7 @@ def constant(value: Any, dtype: Any = None, shape: Any = None, name: str = "Cons
     array([[7, 7],
            [7, 7]], dtype=int32)>
     """
-    if isinstance(value, Operand):
+    if isinstance(value, Operand | Composite):
         tensor = convert_to_tensor(value)
         if dtype is not None and tensor._spec.dtype is not as_dtype(dtype):
             from client.dispatch import call
@@ -122,8 +129,10 @@ def _converted(value: Any, dtype: DType | None, hint: DType | None) -> Tensor:
                 _scalars.clear()
             _scalars[key] = found
         return found
-    if kind in (list, tuple) and any(isinstance(v, Operand) for v in _leaves(value)):
+    if kind in (list, tuple) and any(isinstance(v, Operand | Composite) for v in _leaves(value)):
         return _stacked(value, dtype, hint)
+    if isinstance(value, Composite):
+        return convert_to_tensor(value, dtype)
     if isinstance(value, TensorShape):
         if not value.is_fully_defined():
             raise ValueError(f"Cannot convert a partially known TensorShape {value} to a Tensor.")
@@ -144,7 +153,7 @@ def _stacked(value: Sequence[Any], dtype: DType | None, hint: DType | None) -> T
     """A (nested) list with tensors among its items: stacked, in the first tensor's dtype."""
     from client.dispatch import call
 
-    dtype = dtype or next(v._spec.dtype for v in _leaves(value) if isinstance(v, Operand))
+    dtype = dtype or next(v.dtype for v in _leaves(value) if isinstance(v, Operand | Composite))
     rows = [_stacked(v, dtype, hint) if type(v) in (list, tuple) else convert_to_tensor(v, dtype) for v in value]
     return call("stack", *rows, axis=0)  # type: ignore[no-any-return]
 

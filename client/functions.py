@@ -17,7 +17,7 @@ import numpy as np
 from client import nest
 from client.api import public
 from client.convert import convert_to_tensor, static_value
-from client.tensor import Operand, Tensor
+from client.tensor import Composite, Operand, Tensor
 from client.tensor_spec import TensorSpec
 
 
@@ -255,7 +255,7 @@ def is_tensor(x: Any) -> bool:
     >>> tf.is_tensor(tf.constant(1)), tf.is_tensor(1)
     (True, False)
     """
-    return isinstance(x, Operand)
+    return isinstance(x, Operand | Composite)
 
 
 @public("get_static_value")

@@ -10,12 +10,12 @@ from typing import Any
 from client.api import public
 from client.convert import convert_to_tensor, static_value
 from client.shape import TensorShape
-from client.tensor import Operand, Tensor
+from client.tensor import Composite, Operand, Tensor
 from protocol.dtypes import DType
 
 
 @public("IndexedSlices")
-class IndexedSlices:
+class IndexedSlices(Composite):
     """Rows of a tensor: row `indices[i]` is the sum of the `values[j]` with that index, and all others are zero.
 
     Args:
@@ -75,16 +75,12 @@ class IndexedSlices:
         """Eager values have no name. Raises AttributeError."""
         return self._values.name
 
-    def with_values(self, values: Tensor) -> IndexedSlices:
-        """The same rows with other values."""
-        return IndexedSlices(values, self._indices, self._dense_shape)
-
     def consumers(self) -> list[Any]:
         """Eager values have none."""
         return []
 
     def __neg__(self) -> IndexedSlices:
-        return self.with_values(self._values.__neg__())
+        return self._with_rows(self._values.__neg__())
 
     def __add__(self, other: Any) -> Tensor:
         return self._dense() + other  # type: ignore[no-any-return]
@@ -108,12 +104,18 @@ class IndexedSlices:
         rows = int((self._dense_shape._read() if known is None else known)[0])
         return call("unsorted_segment_sum", self._values, self._indices, num_segments=rows)  # type: ignore[no-any-return]
 
+    def _rows(self) -> Tensor:
+        return self._values
+
+    def _with_rows(self, rows: Tensor) -> IndexedSlices:
+        return IndexedSlices(rows, self._indices, self._dense_shape)
+
 
 def dense(value: Any) -> Any:
     """Slices as a tensor; anything else as it is."""
-    return value._dense() if type(value) is IndexedSlices else value
+    return value._dense() if isinstance(value, Composite) else value
 
 
 def rows_of(value: Any) -> Operand | Any:
-    """The values of slices; anything else as it is: what elementwise changes of a gradient are made to."""
-    return value.values if type(value) is IndexedSlices else value
+    """The values of slices; anything else as it is."""
+    return value._rows() if isinstance(value, Composite) else value

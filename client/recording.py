@@ -92,9 +92,10 @@ class Reading:
 
     def operand(self) -> Operand:
         """A tensor or variable with the value."""
-        found = self._snapshot or self._variable
-        assert found is not None
-        return found
+        if self._snapshot is not None:
+            return self._snapshot
+        assert self._variable is not None
+        return self._variable
 
     def freeze(self) -> None:
         """Keep the value it has now."""
@@ -140,6 +141,17 @@ def paused() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def unrecorded() -> Iterator[None]:
+    """Record nothing in this thread, but note the variables that are read."""
+    outlines = _thread.outlines
+    _thread.outlines = []
+    try:
+        yield
+    finally:
+        _thread.outlines = outlines
+
+
+@contextlib.contextmanager
 def watching_variables() -> Iterator[dict[int, Variable]]:
     """Collect the trainable variables that ops of this thread read, by id."""
     found: dict[int, Variable] = {}
@@ -174,7 +186,7 @@ def push(outline: Outline) -> None:
 
 
 def pop(outline: Outline) -> None:
-    """Stop that."""
+    """Stop that. Raises ValueError when it does not record in this thread."""
     _thread.outlines.remove(outline)
     counter.add(-1)
 

@@ -271,6 +271,28 @@ class Tensor(Operand):
         )
 
 
+class Composite:
+    """What is no tensor but stands for one, made when an op needs it: `tf.IndexedSlices`."""
+
+    __slots__ = ()
+
+    @property
+    def dtype(self) -> DType:
+        """The element type."""
+        raise NotImplementedError
+
+    def _dense(self) -> Tensor:
+        raise NotImplementedError
+
+    def _rows(self) -> Tensor:
+        """The part that holds its values."""
+        raise NotImplementedError
+
+    def _with_rows(self, rows: Tensor) -> Any:
+        """The same with other values."""
+        raise NotImplementedError
+
+
 class Reference:
     """What `Tensor.ref()` gives: equal and hashable by identity."""
 

@@ -10,7 +10,7 @@ import numpy as np
 from client.api import public
 from client.convert import convert_to_tensor
 from client.dispatch import call
-from client.tensor import Operand, Tensor
+from client.tensor import Composite, Operand, Tensor
 from protocol.dtypes import DType, as_dtype, float32, float64
 from protocol.spec import merge_shapes
 
@@ -208,7 +208,7 @@ def clip_by_value(t: Any, clip_value_min: Any, clip_value_max: Any, name: str | 
     """`t` between two bounds, elementwise: max(min(t, clip_value_max), clip_value_min).
 
     Args:
-        t: a tensor of real numbers.
+        t: a tensor of real numbers; of `tf.IndexedSlices`, the values.
         clip_value_min: the smallest value, of t's dtype and of a shape that broadcasts to t's.
         clip_value_max: the largest value, likewise.
         name: ignored.
@@ -221,6 +221,8 @@ def clip_by_value(t: Any, clip_value_min: Any, clip_value_max: Any, name: str | 
     >>> tf.clip_by_value([-1.0, 0.5, 9.0], 0.0, 1.0)
     <tf.Tensor: shape=(3,), dtype=float32, numpy=array([0. , 0.5, 1. ], dtype=float32)>
     """
+    if isinstance(t, Composite):
+        return t._with_rows(clip_by_value(t._rows(), clip_value_min, clip_value_max))  # type: ignore[no-any-return]
     t = _operand(t)
     below = _of_shape(t, call("minimum", t, clip_value_max))
     return _of_shape(t, call("maximum", below, clip_value_min))
@@ -237,7 +239,7 @@ def clip_by_norm(t: Any, clip_norm: Any, axes: Any = None, name: str | None = No
     """`t` scaled down so that its L2 norm is at most `clip_norm`: t * clip_norm / max(norm(t), clip_norm).
 
     Args:
-        t: a tensor of floats.
+        t: a tensor of floats; of `tf.IndexedSlices`, the values.
         clip_norm: the largest norm, over 0; a scalar, or of a shape that broadcasts to t's.
         axes: the axes over which a norm is computed; None: all, one norm for the whole tensor.
         name: ignored.
@@ -249,6 +251,8 @@ def clip_by_norm(t: Any, clip_norm: Any, axes: Any = None, name: str | None = No
     >>> tf.clip_by_norm([3.0, 4.0], 1.0)
     <tf.Tensor: shape=(2,), dtype=float32, numpy=array([0.6, 0.8], dtype=float32)>
     """
+    if isinstance(t, Composite):
+        return t._with_rows(clip_by_norm(t._rows(), clip_norm, axes))  # type: ignore[no-any-return]
     t = _operand(t)
     squares = call("reduce_sum", call("square", t), axis=axes, keepdims=True)
     # The gradient of sqrt is infinite at 0: an all-zero tensor goes another way.
@@ -263,7 +267,7 @@ def _tensors(t_list: Any) -> list[Operand | None]:
     """The tensors of a list in which some may be None. Raises TypeError unless it is a sequence."""
     if not isinstance(t_list, Sequence) or isinstance(t_list, str):
         raise TypeError(f"`t_list` should be a sequence of tensors. Received {type(t_list)}.")
-    return [None if t is None else _operand(t) for t in t_list]
+    return [None if t is None else _operand(t._rows() if isinstance(t, Composite) else t) for t in t_list]
 
 
 @public("linalg.global_norm")
@@ -321,7 +325,11 @@ def clip_by_global_norm(
     largest = _operand(clip_norm, norm.dtype)
     factor = call("multiply", largest, call("minimum", call("reciprocal", norm), call("reciprocal", largest)))
     scale = call("add", factor, call("subtract", norm, norm))
-    return [None if t is None else call("multiply", t, cast(scale, t.dtype)) for t in tensors], norm
+    scaled = [None if t is None else call("multiply", t, cast(scale, t.dtype)) for t in tensors]
+    return [
+        t._with_rows(s) if isinstance(t, Composite) and s is not None else s
+        for t, s in zip(t_list, scaled, strict=True)
+    ], norm
 
 
 @public("add_n", "math.add_n")
