@@ -43,6 +43,14 @@ def getitem(x: Operand, key: Any) -> Tensor:
     >>> x[x > 4]
     <tf.Tensor: shape=(2,), dtype=int32, numpy=array([5, 6], dtype=int32)>
     """
+    if type(x) is not Tensor:
+        found = _part(x, key)
+        found._slice_of = (x, key)
+        return found
+    return _part(x, key)
+
+
+def _part(x: Operand, key: Any) -> Tensor:
     if type(key) is int:
         return execute(_SLICE, (x,), {"begin": (key,), "end": (key,), "shrink_axis_mask": 1})  # type: ignore[no-any-return]
     if _is_mask(key):
@@ -102,6 +110,17 @@ def _waits(item: Any) -> bool:
 
 def _apply(x: Operand, items: Sequence[Any]) -> Tensor:
     """One `strided_slice` of what `_item` gave."""
+    return execute(_SLICE, (x,), _attributes(items))  # type: ignore[no-any-return]
+
+
+def slice_attributes(key: Any) -> dict[str, Any]:
+    """The attributes of `strided_slice` for the key of `x[key]`. Raises TypeError for a mask of bools."""
+    if _is_mask(key):
+        raise TypeError(f"{_ALLOWED}, got {key!r}")
+    return _attributes([_item(i) for i in key] if isinstance(key, tuple | list) else [_item(key)])
+
+
+def _attributes(items: Sequence[Any]) -> dict[str, Any]:
     bounds: list[tuple[Any, ...]] = []
     masks = {"begin_mask": 0, "end_mask": 0, "ellipsis_mask": 0, "new_axis_mask": 0, "shrink_axis_mask": 0}
     for i, item in enumerate(items):
@@ -121,8 +140,7 @@ def _apply(x: Operand, items: Sequence[Any]) -> Tensor:
             bounds.append((item, item, 1))
     begin, end, strides = zip(*bounds, strict=True) if bounds else ((), (), ())
     attrs: dict[str, Any] = {"begin": _vector(begin), "end": _vector(end), "strides": _vector(strides)}
-    attrs |= {name: mask for name, mask in masks.items() if mask}
-    return execute(_SLICE, (x,), attrs)  # type: ignore[no-any-return]
+    return attrs | {name: mask for name, mask in masks.items() if mask}
 
 
 def _vector(values: Sequence[Any]) -> Any:

@@ -6,6 +6,7 @@ Does not know how ops are sent (`client.dispatch`) or which ops operators mean (
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -64,9 +65,10 @@ class Tensor(Operand):
      [4 5]], shape=(2, 2), dtype=int32)
     """
 
-    __slots__ = ("__weakref__", "_value")
+    __slots__ = ("__weakref__", "_slice_of", "_value")
 
     _value: np.ndarray[Any, Any] | None
+    _slice_of: tuple[Any, Any]  # set on slices of variables alone: the variable and the key
 
     def __init__(
         self,
@@ -86,6 +88,18 @@ class Tensor(Operand):
         # No I/O, no lock, nothing that can fail: this runs anywhere, also while the interpreter ends.
         if type(self._operand) is int and self._session is not None:
             self._session.releases.append(self._operand)
+
+    if not TYPE_CHECKING:  # to a type checker, operators and `assign` are there
+
+        def __getattr__(self, name: str) -> Any:
+            if name == "assign":  # only slices of variables have it: `v[1:].assign(...)`
+                try:
+                    variable, key = object.__getattribute__(self, "_slice_of")
+                except AttributeError:
+                    pass
+                else:
+                    return functools.partial(variable._assign_slice, key)
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     # --- what is known here ------------------------------------------------------------------------------------------
 

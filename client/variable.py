@@ -6,25 +6,25 @@ variable takes the value it has at that point of the stream, so reading one cost
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import numpy as np
 
 from client import context, devices, recording
 from client.api import public
-from client.convert import convert_to_tensor
+from client.convert import convert_to_tensor, materialize
 from client.reading import read
 from client.shape import TensorShape
-from client.tensor import Operand, Reference, Tensor
+from client.tensor import Composite, Operand, Reference, Tensor
+from protocol.attrs import Unknown
 from protocol.dtypes import as_dtype
 from protocol.ops import OPS
 from protocol.placement import PREFIX
 from protocol.spec import Spec, merge_shapes
-from protocol.wire import RUN, Item
+from protocol.wire import RUN, Item, ref_ext
 
-_names: Final = itertools.count()
+_NO_ATTRS: Final[Mapping[str, Any]] = {}
 
 
 @public("Variable")
@@ -79,7 +79,10 @@ class Variable(Operand):
                 f"In this `tf.Variable` creation, the initial value's shape ({tensor.shape}) is not compatible with "
                 f"the explicitly supplied `shape` argument ({TensorShape(shape)})."
             ) from None
-        self._handle_name = name or "Variable"
+        from client.control_flow import get_current_name_scope
+
+        scope_name = get_current_name_scope()
+        self._handle_name = f"{scope_name}/{name or 'Variable'}" if scope_name else name or "Variable"
         self._trainable = trainable is None or bool(trainable)
         self._spec = Spec(tensor._spec.dtype, declared)
         session = tensor._session or context.session()
@@ -218,12 +221,86 @@ class Variable(Operand):
         """Subtract `delta` from the value. Does not wait; returns the variable."""
         return self._change("assign_sub", delta)
 
+    def _assign_slice(self, key: Any, value: Any, use_locking: bool = False, name: str | None = None) -> Variable:
+        """What `v[key].assign(value)` does."""
+        from client.indexing import slice_attributes
+
+        return self._change("assign_slice", value, slice_attributes(key))
+
+    def scatter_nd_update(self, indices: Any, updates: Any, name: str | None = None) -> Variable:
+        """Set the elements or slices at positions `indices` (the last axis is a position) to `updates`."""
+        return self._scatter_nd("update", indices, updates)
+
+    def scatter_nd_add(self, indices: Any, updates: Any, name: str | None = None) -> Variable:
+        """Add `updates` at positions `indices`; what is named more than once adds up."""
+        return self._scatter_nd("add", indices, updates)
+
+    def scatter_nd_sub(self, indices: Any, updates: Any, name: str | None = None) -> Variable:
+        """Subtract `updates` at positions `indices`."""
+        return self._scatter_nd("sub", indices, updates)
+
+    def scatter_nd_max(self, indices: Any, updates: Any, name: str | None = None) -> Variable:
+        """Keep the larger of the values at positions `indices` and `updates`."""
+        return self._scatter_nd("max", indices, updates)
+
+    def scatter_nd_min(self, indices: Any, updates: Any, name: str | None = None) -> Variable:
+        """Keep the smaller of the values at positions `indices` and `updates`."""
+        return self._scatter_nd("min", indices, updates)
+
+    def scatter_update(self, sparse_delta: Any, use_locking: bool = False, name: str | None = None) -> Variable:
+        """Set rows to those of `tf.IndexedSlices`. Raises TypeError for anything else."""
+        return self._scatter_rows("update", sparse_delta)
+
+    def scatter_add(self, sparse_delta: Any, use_locking: bool = False, name: str | None = None) -> Variable:
+        """Add the rows of `tf.IndexedSlices`."""
+        return self._scatter_rows("add", sparse_delta)
+
+    def scatter_sub(self, sparse_delta: Any, use_locking: bool = False, name: str | None = None) -> Variable:
+        """Subtract the rows of `tf.IndexedSlices`."""
+        return self._scatter_rows("sub", sparse_delta)
+
+    def scatter_max(self, sparse_delta: Any, use_locking: bool = False, name: str | None = None) -> Variable:
+        """Keep the larger of the rows there and those of `tf.IndexedSlices`."""
+        return self._scatter_rows("max", sparse_delta)
+
+    def scatter_min(self, sparse_delta: Any, use_locking: bool = False, name: str | None = None) -> Variable:
+        """Keep the smaller of the rows there and those of `tf.IndexedSlices`."""
+        return self._scatter_rows("min", sparse_delta)
+
+    def gather_nd(self, indices: Any, name: str | None = None) -> Tensor:
+        """The elements or slices at positions `indices`: `tf.gather_nd`."""
+        from client.dispatch import call
+
+        return call("gather_nd", self, indices)  # type: ignore[no-any-return]
+
+    def sparse_read(self, indices: Any, name: str | None = None) -> Tensor:
+        """The rows at `indices`: `tf.gather`."""
+        from client.dispatch import call
+
+        return call("gather", self, indices, axis=0)  # type: ignore[no-any-return]
+
+    def _scatter_rows(self, how: str, rows: Any) -> Variable:
+        from client.dispatch import call
+
+        if not isinstance(rows, Composite):
+            raise TypeError(f"Argument `sparse_delta` must be a `tf.IndexedSlices`. Received arg: {rows}")
+        indices = call("expand_dims", rows.indices, axis=-1)  # type: ignore[attr-defined]
+        return self._scatter_nd(how, indices, rows._rows())
+
+    def _scatter_nd(self, how: str, indices: Any, updates: Any) -> Variable:
+        from client.dispatch import call
+
+        if not isinstance(updates, Operand):
+            updates = convert_to_tensor(updates, self._spec.dtype)
+        with recording.paused():
+            return self._change("assign", call(f"tensor_scatter_nd_{how}", self, indices, updates))
+
     def _changing(self) -> None:
         """To be called before an item that changes it is issued: tapes keep the value that they still need."""
         if self._reading is not None:
             recording.freeze(self)
 
-    def _change(self, op: str, value: Any) -> Variable:
+    def _change(self, op: str, value: Any, attrs: Mapping[str, Any] = _NO_ATTRS) -> Variable:
         tensor = value if isinstance(value, Operand) else convert_to_tensor(value, self._spec.dtype)
         if tensor._spec.dtype is not self._spec.dtype:
             tensor = convert_to_tensor(tensor, self._spec.dtype)  # raises, with TensorFlow's text
@@ -232,7 +309,12 @@ class Variable(Operand):
         session.check()
         self._changing()
         definition = OPS[op]
-        definition.infer((self._spec, tensor._spec), {})
-        number = session.bind(definition)
-        session.issue((RUN, number, 0, [self._operand, tensor._operand]))
+        if not attrs:
+            definition.infer((self._spec, tensor._spec), attrs)
+            session.issue((RUN, session.bind(definition), 0, [self._operand, tensor._operand]))
+            return self
+        known = {k: Unknown(v._spec) if isinstance(v, Tensor) else v for k, v in attrs.items()}
+        definition.infer((self._spec, tensor._spec), known)
+        sent = {k: ref_ext(materialize(v)) if isinstance(v, Tensor) else v for k, v in attrs.items()}
+        session.issue((RUN, session.bind(definition), 0, [self._operand, tensor._operand], sent))
         return self

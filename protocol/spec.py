@@ -144,3 +144,11 @@ def normalize_axes(axes: int | Iterable[int] | None, rank: int) -> tuple[int, ..
     if len(set(found)) != len(found):
         raise InvalidArgumentError(f"Invalid reduction arguments: Axes contains duplicate dimension: {listed}")
     return tuple(sorted(found))
+
+
+def broadcasts_to(shape: Shape, wanted: Shape) -> bool:
+    """Whether a tensor of a known shape broadcasts to another known shape."""
+    try:
+        return broadcast_shapes(shape, wanted) == wanted
+    except InvalidArgumentError:
+        return False

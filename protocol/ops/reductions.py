@@ -10,7 +10,7 @@ from protocol.dtypes import DType
 from protocol.errors import InvalidArgumentError
 from protocol.ops.registry import ALL, BOOL, FLOATS, FLOATS_COMPLEX, NUMERIC, REAL, op
 from protocol.ops.rules import shape_from
-from protocol.spec import Dim, Shape, Spec, broadcast_shapes, element_count, format_shape
+from protocol.spec import Dim, Shape, Spec, broadcasts_to, element_count, format_shape
 
 INDEX_TYPES = (dtypes.int16, dtypes.uint16, dtypes.int32, dtypes.int64)
 
@@ -96,7 +96,7 @@ def _arg(input: Spec, *, axis: int | Unknown | None = None, output_type: DType =
 def _sum_to_shape(x: Spec, *, shape: Ints | Unknown) -> Spec:
     """The inverse of broadcasting: the sum over the axes along which a tensor of `shape` was repeated."""
     wanted = shape_from(shape)
-    if not isinstance(shape, Unknown) and broadcast_shapes(x.shape, wanted) != x.shape and x.is_static:
+    if not isinstance(shape, Unknown) and x.is_static and not broadcasts_to(wanted, x.shape):
         raise InvalidArgumentError(f"{format_shape(wanted)} does not broadcast to {format_shape(x.shape)}")
     return Spec(x.dtype, wanted)
 

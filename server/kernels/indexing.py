@@ -78,21 +78,22 @@ def _slice(xp: Any, input_: Any, *, begin: tuple[int, ...], size: tuple[int, ...
     return input_[(*tuple(slice(b, None if s == -1 else b + s) for b, s in bounds), Ellipsis)]
 
 
-def _slicing(rank: int, begin: Any, end: Any, strides: Any, masks: dict[str, int]) -> Slicing:
+def slicing(rank: int, begin: Any, end: Any, strides: Any, masks: dict[str, int]) -> Slicing:
+    """What the attributes of `strided_slice` mean for an array of `rank` axes."""
     found = slicing_of(rank, begin, end, strides, Masks(**masks))
     assert found is not None
     return found
 
 
 def _strided_slice(xp: Any, input_: Any, *, begin: Any, end: Any, strides: Any = None, **masks: int) -> Any:
-    return input_[_slicing(input_.ndim, begin, end, strides, masks).key(input_.shape)]
+    return input_[slicing(input_.ndim, begin, end, strides, masks).key(input_.shape)]
 
 
 def _strided_slice_grad(
     xp: Any, dy: Any, *, shape: tuple[int, ...], begin: Any, end: Any, strides: Any = None, **masks: int
 ) -> Any:
     found = xp.zeros(shape, dy.dtype)
-    found[_slicing(len(shape), begin, end, strides, masks).key(shape)] = dy
+    found[slicing(len(shape), begin, end, strides, masks).key(shape)] = dy
     return found
 
 

@@ -381,7 +381,7 @@ def test_slices_in_ops():
         tf.convert_to_tensor(tf.IndexedSlices(tf.ones([2, 3]), tf.constant([0, 1])))
 
 
-# --- errors, with TensorFlow's texts -----------------------------------------------------------------------------------
+# --- errors, with TensorFlow's texts ---------------------------------------------------------------------------------
 
 
 def squared():
@@ -418,7 +418,7 @@ def test_misuse():
         tape.gradient(y, [x, 1.0])
     with pytest.raises(TypeError):
         tape.gradient(3.0, x)
-    with pytest.raises(ValueError, match="Passed in object 1.0 of type 'float', not tf.Tensor or tf.Variable or"):
+    with pytest.raises(ValueError, match=r"Passed in object 1\.0 of type 'float', not tf.Tensor or tf.Variable or"):
         tape.watch(1.0)
     with (
         pytest.raises(RuntimeError, match="Trying to stop recording a tape which is not recording"),
