@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
-from protocol.gradients.registry import not_differentiable
+from protocol.gradients.registry import not_differentiable, vjp
+from protocol.gradients.terms import ops
 
-not_differentiable("zeros ones zeros_like ones_like eye range")
+vjp("fill", value=lambda g: ops.reduce_sum(g))
+not_differentiable("zeros ones zeros_like ones_like eye range sequence_mask")

@@ -195,7 +195,7 @@ def _total(contributions: list[Contribution]) -> Contribution:
             ops.concat(*[cast(s.indices, index) for s in slices], axis=0),
             slices[0].spec,
         )
-    return ops.add_n(*[densified(c) for c in contributions])  # type: ignore[no-any-return]
+    return ops.add_n(*[densified(c) for c in contributions])
 
 
 def densified(gradient: Contribution) -> Term:
@@ -203,8 +203,7 @@ def densified(gradient: Contribution) -> Term:
     if type(gradient) is not Slices:
         return gradient  # type: ignore[return-value]
     values, indices, spec = gradient
-    found: Term = ops.unsorted_segment_sum(values, indices, num_segments=spec.shape[0])  # type: ignore[index]
-    return found
+    return ops.unsorted_segment_sum(values, indices, num_segments=spec.shape[0])  # type: ignore[index]
 
 
 def _contributions(
@@ -215,9 +214,9 @@ def _contributions(
         return _custom(node, needed, gradients, emitter)
     if node.name == "identity":
         return [(0, gradients[0])]  # type: ignore[list-item]
-    dense = [_zeros(node, i, emitter) if g is None else densified(g) for i, g in enumerate(gradients)]
+    dense = [None if g is None else densified(g) for g in gradients]
     if is_sparse(node, 0) and needed == (0,):
-        return [(0, _gathered(node, dense[0], emitter))]
+        return [(0, _gathered(node, _filled(node, 0, dense, emitter), emitter))]
     gradient = GRADIENTS[node.name]
     found: list[tuple[int, Contribution]] = []
     joint: dict[int, Any] = {}
@@ -248,8 +247,16 @@ def _zeros(node: Node, position: int, emitter: Emitter) -> Term:
     """The gradient of a result that none reached."""
     spec = node.out_specs[position]
     if spec.is_static:
-        return emitter.run("zeros", (), {"shape": spec.shape, "dtype": spec.dtype})  # type: ignore[no-any-return]
-    return ops.zeros_like(emitter.term(node.outputs[position], spec))  # type: ignore[no-any-return]
+        return emitter.run("zeros", (), {"shape": spec.shape, "dtype": spec.dtype})
+    return ops.zeros_like(emitter.term(node.outputs[position], spec))
+
+
+def _filled(node: Node, position: int, gs: list[Term | None], emitter: Emitter) -> Term:
+    """The gradient of a result; zeros, from here on, where none reached it."""
+    found = gs[position]
+    if found is None:
+        gs[position] = found = _zeros(node, position, emitter)
+    return found
 
 
 def _gathered(node: Node, g: Term, emitter: Emitter) -> Slices:
@@ -268,7 +275,7 @@ def _size(x: Term) -> int:
     return element_count(dims(x))
 
 
-def _apply(gradient: Gradient, rule: Rule, node: Node, position: int, gs: list[Term], emitter: Emitter) -> Any:
+def _apply(gradient: Gradient, rule: Rule, node: Node, position: int, gs: list[Term | None], emitter: Emitter) -> Any:
     """Call a rule with what its parameters ask for."""
     op = gradient.op
     count = len(node.in_ids)
@@ -284,7 +291,7 @@ def _apply(gradient: Gradient, rule: Rule, node: Node, position: int, gs: list[T
     arguments: list[Any] = []
     for kind, of in rule.parameters:
         if kind == "g":
-            arguments.append(gs[0])
+            arguments.append(_filled(node, 0, gs, emitter))
         elif kind == "value":
             arguments.append(each(of, term))
         elif kind == "shape":
@@ -294,6 +301,8 @@ def _apply(gradient: Gradient, rule: Rule, node: Node, position: int, gs: list[T
         elif kind == "dims":
             arguments.append(each(of, lambda i: dims(term(i))))
         elif kind == "gs":
+            arguments.append(tuple([_filled(node, i, gs, emitter) for i in range(len(gs))]))
+        elif kind == "given":
             arguments.append(tuple(gs))
         elif kind == "out":
             arguments.append(emitter.term(node.outputs[0], node.out_specs[0]))

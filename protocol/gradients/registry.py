@@ -12,6 +12,7 @@ There is a rule for each input that can have a gradient, under the input's name;
 
     g           the gradient of the op's first result
     gs          the gradients of all results, as a tuple
+    given       the same with None for a result that no gradient reached, which `g` and `gs` fill with zeros
     out, outs   the first result; all results
     x           the input called x (a tuple if it is variadic)
     index       which of a variadic input's tensors is meant
@@ -21,7 +22,7 @@ There is a rule for each input that can have a gradient, under the input's name;
     attributes  by name, keyword-only, as plain values; `**attrs` for those that were given, to be handed on only
 
 A rule gets and returns `Term`s (`protocol.gradients.terms`), whose operators and `ops` emit recorded ops: gradients of
-gradients come free. A result without a gradient of its own counts as zeros in `gs`, in `g` too.
+gradients come free.
 
 Rules that share work are declared together, `vjp_joint("op", "x y", rule)`: the rule gives a tuple.
 """
@@ -153,7 +154,7 @@ def _rule(op: Op, function: Callable[..., Any], joint: tuple[str, ...] = ()) -> 
 def _parameter(op: Op, name: str) -> tuple[str, int]:
     if name in op.inputs:
         return "value", op.inputs.index(name)
-    if name in ("g", "gs", "out", "outs", "index"):
+    if name in ("g", "gs", "given", "out", "outs", "index"):
         return name, 0
     target, _, suffix = name.rpartition("_")
     if target in op.inputs and suffix in _SUFFIXES:

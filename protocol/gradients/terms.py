@@ -99,22 +99,22 @@ def run(name: str, *operands: Any, **attrs: Any) -> Any:
     else:
         raise TypeError(f"{name} needs a term among its operands")
     dtype = first.spec.dtype.numpy
-    lifted = tuple([o if type(o) is Term else np.asarray(o, dtype) for o in operands])
+    lifted = tuple([np.asarray(o, dtype) if isinstance(o, int | float | complex) else o for o in operands])
     return first.emitter.run(name, lifted, attrs)
 
 
 class _Ops:
-    """The ops by name: `ops.matmul(a, b, transpose_a=True)`."""
+    """The ops by name: `ops.matmul(a, b, transpose_a=True)`; `run` for those with several results."""
 
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        def emit(*operands: Any, **attrs: Any) -> Any:
-            return run(name, *operands, **attrs)
+    def __getattr__(self, name: str) -> Callable[..., Term]:
+        def emit(*operands: Any, **attrs: Any) -> Term:
+            return _term(run(name, *operands, **attrs))
 
         self.__dict__[name] = emit
         return emit
 
 
-ops: Final[Any] = _Ops()
+ops: Final = _Ops()
 
 
 def shape(x: Term) -> Shape:

@@ -70,6 +70,11 @@ class Problem:
         self.rng = np.random.default_rng(zlib.crc32(case.name.encode()))
         self.weights: list[Any] | None = None
 
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to move."""
+        return not any(self.inputs[i].size for i in self.where)
+
     def like(self, value: np.ndarray) -> np.ndarray:
         """A random array of a value's shape and dtype."""
         found = self.rng.uniform(0.5, 1.5, value.shape) * self.rng.choice([-1, 1], value.shape)
@@ -117,7 +122,7 @@ class Problem:
     def direction(self, gradients: Sequence[Any]) -> list[np.ndarray]:
         """A random direction, in the inputs that have a gradient."""
         return [
-            self.like(self.inputs[i]) if g is not None else np.zeros_like(self.inputs[i])
+            self.like(self.inputs[i]) if g is not None and i not in self.case.fixed else np.zeros_like(self.inputs[i])
             for i, g in zip(self.where, gradients, strict=True)
         ]
 

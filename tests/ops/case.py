@@ -38,6 +38,7 @@ class Case:
     loose: float = 1.0  # factor on the tolerance, for ops that lose digits
     static: bool = True  # whether the client can know the result's shape
     gradient: bool = True  # False where the case sits on a kink or a pole, so that differences mean nothing
+    fixed: tuple[int, ...] = ()  # inputs that follow from others, so that moving them alone means nothing
     marks: tuple[Any, ...] = field(default=())
     canonical: Callable[..., Any] | None = None  # makes a result that is unique up to signs or order comparable
 
@@ -120,7 +121,7 @@ def elementwise(
 
 def case(op: str, *inputs: Any, ref: Callable[..., Any], label: str = "", **options: Any) -> Case:
     """One case. Options that are fields of `Case` go there, the others are the op's attributes."""
-    fields = {k: options.pop(k) for k in ("loose", "static", "canonical", "gradient", "marks") if k in options}
+    fields = {k: options.pop(k) for k in ("loose", "static", "canonical", "gradient", "fixed", "marks") if k in options}
     return Case(op, tuple(np.asarray(i) for i in inputs), options, ref, label, **fields)
 
 
