@@ -12,7 +12,7 @@ def _leaky(features: Spec, *, alpha: float = 0.2) -> Spec:
     return features
 
 
-def _relu_grad(gradients: Spec, features: Spec, *, alpha: float = 0.0) -> Spec:
+def _relu_grad(gradients: Spec, features: Spec, *, alpha: float = 0.0, limit: float | None = None) -> Spec:
     return Spec(features.dtype, merge_shapes(gradients.shape, features.shape))
 
 
@@ -137,6 +137,7 @@ op(
     doc="Rectified linear unit that stops at 6: `min(max(features, 0), 6)`.",
 )
 op("leaky_relu", "features", infer=_leaky, types=FLOATS)
+# Of relu, leaky_relu (alpha) and relu6 (limit): gradients * (1 where 0 < features < limit, else alpha).
 op("relu_grad", "gradients features", infer=_relu_grad, types=REAL)
 op(
     "elu",

@@ -22,8 +22,11 @@ def _leaky_relu(xp: Any, x: Any, *, alpha: float = 0.2) -> Any:
     return (xp.maximum if alpha <= 1 else xp.minimum)(x, x * x.dtype.type(alpha))
 
 
-def _relu_grad(xp: Any, g: Any, x: Any, *, alpha: float = 0.0) -> Any:
-    slope = (x > 0).astype(g.dtype)
+def _relu_grad(xp: Any, g: Any, x: Any, *, alpha: float = 0.0, limit: float | None = None) -> Any:
+    passes = x > 0
+    if limit is not None:
+        passes &= x < limit
+    slope = passes.astype(g.dtype)
     if alpha:
         slope *= g.dtype.type(1 - alpha)
         slope += g.dtype.type(alpha)

@@ -26,8 +26,8 @@ def gelu(x, approximate=False):
     return x * special.ndtr(x)
 
 
-def relu_grad(g, x, alpha=0.0):
-    return g * np.where(x > 0, 1, alpha).astype(x.dtype)
+def relu_grad(g, x, alpha=0.0, limit=np.inf):
+    return g * np.where((x > 0) & (x < limit), 1, alpha).astype(x.dtype)
 
 
 def silu(x, beta=1.0):
@@ -61,14 +61,21 @@ def bias_add(value, bias, data_format=None):
     return value + bias
 
 
-def over_axis(op, ref, loose=4.0, count=1):
-    """Cases of an op along an axis: dtypes, axes, sizes, layouts and special values; each input of the same shape."""
+def distribution(like, axis):
+    """Fractions that sum to exactly 1 along an axis, in every dtype."""
+    rng = np.random.default_rng(like.size)
+    lead = np.moveaxis(like, axis, -1).shape
+    found = rng.multinomial(16, np.full(lead[-1], 1 / lead[-1]), lead[:-1]) / 16
+    return np.moveaxis(found, -1, axis).astype(like.dtype)
+
+
+def over_axis(op, ref, loose=4.0, labels=False):
+    """Cases of an op along an axis: dtypes, axes, sizes, layouts and special values; with labels of the same shape."""
 
     def row(label, shape, dtype="float32", layout=lambda a: a, **attrs):
-        inputs = [
-            layout(array(*shape, dtype=dtype, seed=f"{op}{i}", low=0 if i < count - 1 else -4)) for i in range(count)
-        ]
-        return case(op, *inputs, ref=ref, label=label, loose=loose, **attrs)
+        x = array(*shape, dtype=dtype, seed=op, low=-4)
+        given = (distribution(x, attrs.get("axis", -1)), x) if labels else (x,)
+        return case(op, *map(layout, given), ref=ref, label=label, loose=loose, **attrs)
 
     values = np.array([[np.nan, 1, 2], [np.inf, 1, 2], [1e4, -1e4, 0], [-np.inf, 0, 1]], np.float32)
     return [
@@ -79,7 +86,7 @@ def over_axis(op, ref, loose=4.0, count=1):
         row("deep", (2, 1, 3, 1, 2, 3), axis=2),
         row("empty-rows", (0, 3)),
         row("strided", (4, 5), layout=layouts),
-        case(op, *[np.ones_like(values)] * (count - 1), values, ref=ref, label="special", gradient=False),
+        case(op, *[np.ones_like(values)] * labels, values, ref=ref, label="special", gradient=False),
     ]
 
 
@@ -95,6 +102,7 @@ CASES = [
     case("relu_grad", array(), array(), ref=relu_grad, label="scalar"),
     case("relu_grad", array(0, 3), array(0, 3), ref=relu_grad, label="empty"),
     case("relu_grad", layouts(array(4, 3)), layouts(array(4, 3, seed="x")), ref=relu_grad, label="strided", alpha=0.2),
+    case("relu_grad", array(12), np.linspace(-1, 7, 12, dtype="f"), ref=relu_grad, label="limit", limit=6.0),
     *elementwise("elu", elu),
     *elementwise("selu", selu),
     *elementwise("gelu", gelu, loose=4.0, special=False),
@@ -110,7 +118,7 @@ CASES = [
     case("softmax", array(2, 0), ref=lambda x: x, label="no-classes"),
     *over_axis("log_softmax", log_softmax),
     case("log_softmax", array(2, 0), ref=lambda x: x, label="no-classes"),
-    *over_axis("softmax_cross_entropy", cross_entropy, count=2, loose=16.0),
+    *over_axis("softmax_cross_entropy", cross_entropy, labels=True, loose=16.0),
     case(
         "softmax_cross_entropy",
         array(2, 0),

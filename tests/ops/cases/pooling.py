@@ -78,8 +78,8 @@ def rows(label, x, window, strides, padding, *, dtype="float32", layout=lambda a
     more = {"label": label, "gradient": not ties, "loose": 4.0, **same}
     found = [
         case("max_pool", inputs, ref=maximum, **more),
-        case("max_pool_grad", inputs, y, dy, ref=max_grad, **more),
-        case("max_pool_pick", inputs, y, values, ref=max_pick, **more),
+        case("max_pool_grad", inputs, y, dy, ref=max_grad, fixed=(0, 1), **more),
+        case("max_pool_pick", inputs, y, values, ref=max_pick, fixed=(0, 1), **more),
     ]
     if dtype in {t.name for t in lookup("avg_pool").types}:
         found += [
