@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from protocol.dtypes import complex64, complex128
-from protocol.gradients.registry import not_differentiable, vjp
+from protocol.gradients.registry import no_gradient, not_differentiable, vjp
 from protocol.gradients.terms import Shape, Term, cast, conj, ops, to_shape, where, zeros_like
 
 
@@ -79,7 +79,8 @@ vjp(
     x=lambda g, x_shape: to_shape(g, x_shape),
     y=lambda g, x, y, y_shape: to_shape(-(g * ops.floordiv(x, y)), y_shape),
 )
-not_differentiable("floordiv truncatediv truncatemod")
+not_differentiable("floordiv truncatediv")
+no_gradient("truncatemod")
 
 
 def _nonzero(x: Term) -> Term:
@@ -187,4 +188,4 @@ vjp("cast", x=lambda g, x_spec: cast(g, x_spec.dtype))
 
 # Several tensors at once.
 vjp("add_n", inputs=lambda g: g)
-vjp("global_norm", t_list=lambda g, out, t_list, index: t_list[index] * ops.divide_no_nan(g, out))
+vjp("global_norm", t_list=lambda g, out, t_list, index: t_list[index] * (g / out))

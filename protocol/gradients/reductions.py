@@ -107,9 +107,9 @@ def _cumulative_logsumexp(g: Term, x: Term, out: Term, *, axis: int, exclusive: 
     """Positive and negative gradients are summed apart, as logarithms."""
 
     def part(h: Term) -> Term:
-        lowest = -math.inf
-        logs = where(ops.greater(h, 0.0), ops.log(where(ops.greater(h, 0.0), h, 1.0)), lowest)
-        summed = ops.cumulative_logsumexp(logs - out, axis=axis, exclusive=exclusive, reverse=not reverse)
+        some = ops.greater(h, 0.0)
+        logs = where(some, ops.log(where(some, h, 1.0)) - out, -math.inf)
+        summed = ops.cumulative_logsumexp(logs, axis=axis, exclusive=exclusive, reverse=not reverse)
         found: Term = ops.exp(summed + x)
         return found
 

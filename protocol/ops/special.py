@@ -38,6 +38,7 @@ function(
     "The regularized lower incomplete gamma function, 1/Gamma(a) int_0^x t^(a-1) exp(-t) dt.",
 )
 function("igammac", "a x", "math.igammac", "The regularized upper incomplete gamma function, 1 - igamma(a, x).")
+function("igamma_grad_a", "a x", "", "The derivative of igamma by a.")
 function(
     "betainc",
     "a b x",

@@ -23,6 +23,7 @@ from protocol.philox import RETRY, VALUES
 from server.kernels.library import special
 from server.kernels.philox import words
 from server.kernels.registry import kernel
+from server.kernels.special import igamma_slope
 
 _ROUNDS = 64  # each accepts 7 of 10 values at the very least
 _SEARCH = 80  # a count with a mean below 10 is larger with a probability under 2^-53
@@ -108,16 +109,7 @@ def _gamma_grad(xp: Any, alpha: Any, sample: Any) -> Any:
     """d sample / d alpha at a fixed value of the distribution function: -(dP / dalpha) / (dP / dx)."""
     dtype = sample.dtype
     a, x = xp.broadcast_arrays(alpha.astype(np.float64), sample.astype(np.float64))
-    step = 1e-3 * xp.minimum(a, xp.sqrt(a))
-    low, high = special(xp).gammainc, special(xp).gammaincc
-
-    def difference(function: Any) -> Any:
-        near = function(a + step, x) - function(a - step, x)
-        far = function(a + 2 * step, x) - function(a - 2 * step, x)
-        return (8 * near - far) / (12 * step)
-
-    # Of P and Q = 1 - P the smaller keeps its digits.
-    slope = xp.where(x < a, difference(low), -difference(high))
+    slope = igamma_slope(xp, a, x)
     density = xp.exp((a - 1) * xp.log(x) - x - special(xp).gammaln(a))
     return xp.where(x > 0, -slope / density, 0.0).astype(dtype)
 

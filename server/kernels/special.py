@@ -58,7 +58,26 @@ def _direct(name: str, function: str) -> None:
     kernel(name, widened(run))
 
 
+def igamma_slope(xp: Any, a: Any, x: Any) -> Any:
+    """The derivative of `gammainc` by its first argument, by differences: in double precision twelve digits."""
+    step = 1e-3 * xp.minimum(a, xp.sqrt(a))
+    low, high = special(xp).gammainc, special(xp).gammaincc
+
+    def difference(function: Any) -> Any:
+        near = function(a + step, x) - function(a - step, x)
+        far = function(a + 2 * step, x) - function(a - 2 * step, x)
+        return (8 * near - far) / (12 * step)
+
+    # Of P and Q = 1 - P the smaller keeps its digits.
+    return xp.where(x < a, difference(low), -difference(high))
+
+
+def _igamma_grad_a(xp: Any, a: Any, x: Any) -> Any:
+    return igamma_slope(xp, a.astype(xp.float64), x.astype(xp.float64)).astype(x.dtype)
+
+
 for _name, _function in FUNCTIONS.items():
     _direct(_name, _function)
+kernel("igamma_grad_a", _igamma_grad_a)
 kernel("fresnel_sin", widened(lambda xp, x: special_function(xp, "fresnel")(x)[0]))
 kernel("fresnel_cos", widened(lambda xp, x: special_function(xp, "fresnel")(x)[1]))

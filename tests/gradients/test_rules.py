@@ -10,6 +10,10 @@ from tests.gradients.numeric import Problem, gradient_cases, slope
 from tests.ops.cases import ALL
 
 CASES = [c for c in gradient_cases(ALL) if GRADIENTS[c.op].rules]
+# The value that a gamma's parameter moves is not the one that rejection takes for it: see test_special_points.
+INDIRECT = {"random_gamma"}
+# Their gradients use ops whose own gradient is, as in TensorFlow, a LookupError.
+LAST = {"igamma", "igammac"}
 by_name = pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
 
 
@@ -18,7 +22,7 @@ def test_every_op_declares_its_gradient():
 
 
 def test_every_op_with_rules_has_a_case():
-    assert {name for name, g in GRADIENTS.items() if g.rules} == {c.op for c in CASES}
+    assert {name for name, g in GRADIENTS.items() if g.rules} == {c.op for c in CASES} | INDIRECT
 
 
 def close(analytic, numeric, scale):
@@ -42,6 +46,8 @@ def test_first_order(case):
 
 @by_name
 def test_second_order(case):
+    if case.op in LAST:
+        pytest.skip("its gradient has none")
     problem = Problem(case)
     tensors = problem.tensors()
     sources = [tensors[i] for i in problem.where]

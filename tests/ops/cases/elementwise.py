@@ -176,6 +176,7 @@ CASES: list[Case] = [
     *division("floordiv", ieee(floor_quotient)),
     *division("truncatediv", ieee(truncated_quotient)),
     *division("floormod", ieee(lambda x, y: x % y)),
+    case("floormod", np.float32([7.5, -7.25, 2]), np.float32([2.25, 3, -1.5]), ref=lambda x, y: x % y, label="smooth"),
     *division("truncatemod", ieee(c_remainder)),
     case("floordiv", np.float32(1), np.float32(0.1), ref=lambda x, y: 10.0, label="inexact", gradient=False),
     *elementwise("pow", np.power, low=(0.5, -2), types=dtypes.FLOATS + dtypes.COMPLEX, loose=4),

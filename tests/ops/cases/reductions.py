@@ -16,10 +16,14 @@ EXTREMES = np.array(
 )
 
 
-def reduction(op: str, ref: Callable[..., Any], loose: float = 1.0) -> list[Case]:
+# Reductions of one element, whose deviation is 0.
+OF_ONE = ("axis()-False", "axis()-True", "keepdims-None", "scalar", "scalar-keepdims", "one")
+
+
+def reduction(op: str, ref: Callable[..., Any], loose: float = 1.0, kinks: tuple[str, ...] = ()) -> list[Case]:
     """Cases of a reduction: its dtypes, every form of `axis`, sizes, layouts and, for floats, NaN and infinities.
 
-    `ref(x, axis, keepdims)` takes what NumPy takes.
+    `ref(x, axis, keepdims)` takes what NumPy takes. `kinks` names the cases at which the result has no derivative.
     """
 
     def wrapped(x: Any, axis: Axes = None, keepdims: bool = False) -> Any:
@@ -33,6 +37,7 @@ def reduction(op: str, ref: Callable[..., Any], loose: float = 1.0) -> list[Case
     deep, cases = make(2, 1, 3, 2, 2, dtype=main), []
 
     def add(label: str, x: np.ndarray, **options: Any) -> None:
+        options.setdefault("gradient", label not in kinks)
         cases.append(case(op, x, ref=wrapped, label=label, loose=loose, **options))
 
     for dtype in types:
@@ -114,7 +119,7 @@ SUMS = [
     *reduction("reduce_logsumexp", _logsumexp),
     *reduction("reduce_euclidean_norm", _norm),
     *reduction("reduce_variance", _variance, loose=4.0),
-    *reduction("reduce_std", lambda x, a, k: np.std(x, a, keepdims=k), loose=4.0),
+    *reduction("reduce_std", lambda x, a, k: np.std(x, a, keepdims=k), loose=4.0, kinks=OF_ONE),
     *reduction("reduce_max", lambda x, a, k: np.max(x, a, keepdims=k)),
     *reduction("reduce_min", lambda x, a, k: np.min(x, a, keepdims=k)),
     *reduction("reduce_any", lambda x, a, k: np.any(x, a, keepdims=k)),
@@ -237,6 +242,7 @@ def _running(combine: Callable[[Any, Any], Any], identity: Any) -> Callable[...,
 
 def scan(op: str, ref: Callable[..., Any]) -> list[Case]:
     made = lambda *shape, dtype="float32": array(*shape, dtype=dtype, seed=op)
+    differentiable = lambda exclusive: not (exclusive and op == "cumulative_logsumexp")  # its first is -inf
     return [
         *(case(op, made(5, 3, dtype=t), ref=ref, label=t.name, loose=2.0) for t in lookup(op).types),
         *(
@@ -248,13 +254,21 @@ def scan(op: str, ref: Callable[..., Any]) -> list[Case]:
                 axis=axis,
                 exclusive=exclusive,
                 reverse=reverse,
+                gradient=differentiable(exclusive),
             )
             for axis in (0, 1, -1)
             for exclusive in (False, True)
             for reverse in (False, True)
         ),
         *(
-            case(op, x, ref=ref, label=f"{label}-{exclusive}", exclusive=exclusive, gradient=label != "special")
+            case(
+                op,
+                x,
+                ref=ref,
+                label=f"{label}-{exclusive}",
+                exclusive=exclusive,
+                gradient=label != "special" and differentiable(exclusive),
+            )
             for label, x in (
                 ("empty", np.zeros((0, 3), "float32")),
                 ("empty-rest", np.zeros((3, 0), "float32")),
