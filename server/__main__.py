@@ -1,14 +1,16 @@
 """`python -m server`, `telegrad-server`: read the settings, open the devices, serve until told to stop.
 
-Owns: the process: denormals before NumPy, signals, the socket, the line that says the server is ready.
+Owns: the process: allocator and denormals before NumPy, signals, the socket, the line that says the server is ready.
 """
 
 from __future__ import annotations
 
 import sys
 
+from server.allocator import keep_freed_memory
 from server.denormals import flush_denormals
 
+keep_freed_memory()
 flush_denormals()  # before NumPy, whose BLAS threads inherit it
 
 import asyncio

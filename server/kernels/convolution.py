@@ -20,8 +20,11 @@ first two lines.
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
+
+import numpy as np
 
 from protocol.attrs import Ints
 from protocol.windows import Padding
@@ -29,10 +32,31 @@ from server.kernels.precision import wide
 from server.kernels.registry import kernel
 from server.kernels.windows import Axis, axes_of, taps
 
-_COLUMN_BYTES = 32 * 2**20  # of window copies at a time; less costs time, more only memory
+_COLUMN_BYTES = 4 * 2**20  # of window copies at a time
 _PADDED_BYTES = 64 * 2**20  # a padded copy below this is always fine
 
 _ALL = (slice(None),)
+
+
+class _Workspace(threading.local):
+    """Memory for window copies, kept from one convolution to the next: touching fresh memory costs more than the
+    copying (m: forward of 32x26x26x16, 3x3x16x16: 8.0 ms with a fresh matrix, 1.3 ms with this one).
+    """
+
+    def __init__(self) -> None:
+        self._buffer = np.empty(0, np.uint8)
+
+    def matrix(self, rows: int, width: int, dtype: Any) -> Any:
+        """A matrix of undefined values, good until the next call."""
+        size = rows * width * dtype.itemsize
+        if size > _COLUMN_BYTES:
+            return np.empty((rows, width), dtype)
+        if self._buffer.size < size:
+            self._buffer = np.empty(_COLUMN_BYTES, np.uint8)
+        return self._buffer[:size].view(dtype).reshape(rows, width)
+
+
+_workspace = _Workspace()
 
 
 def _flat(x: Any, spatial: int, channels_first: bool) -> Any:
@@ -71,7 +95,9 @@ def _padded(xp: Any, x: Any, axes: Sequence[Axis]) -> Any:
 
 
 def _columns(xp: Any, x: Any, axes: Sequence[Axis]) -> Iterator[tuple[Any, Any]]:
-    """For some images, or rows of an image, at a time: their index, and a matrix with a row of elements a window."""
+    """For some images, or rows of an image, at a time: their index, and a matrix with a row of elements a window, good
+    until the next.
+    """
     x = _padded(xp, x, axes)
     batch, *spatial, channel = x.strides
     windows = xp.lib.stride_tricks.as_strided(
@@ -94,7 +120,13 @@ def _columns(xp: Any, x: Any, axes: Sequence[Axis]) -> Iterator[tuple[Any, Any]]
     for i in range(0, len(x), images):
         for j in range(0, axes[0].out, rows):
             index = slice(i, i + images), slice(j, j + rows)
-            yield index, windows[index].reshape(-1, depth)
+            part = windows[index]
+            if xp is not np:
+                yield index, part.reshape(-1, depth)
+                continue
+            matrix = _workspace.matrix(part.size // depth, depth, x.dtype)
+            np.copyto(matrix.reshape(part.shape), part)
+            yield index, matrix
 
 
 def _forward(xp: Any, x: Any, filters: Any, axes: Sequence[Axis]) -> Any:
