@@ -51,8 +51,8 @@ OURS: Final = Contender(System.OURS)
 
 @dataclass(frozen=True)
 class Budget:
-    """`ours` may take at most `factor` times what `against` takes, and `plus` seconds; without `against`, `plus`
-    alone.
+    """`ours` may take at most `factor` times what `against` takes, and `plus` seconds, and what `adding` takes; without
+    `against`, `plus` alone.
     """
 
     text: str
@@ -60,6 +60,7 @@ class Budget:
     factor: float = 1.0
     plus: float = 0.0
     ours: Contender = OURS
+    adding: Contender | None = None
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,48 @@ MEASUREMENTS: Final = (
             Budget("0.25 x TF remote", _TF_REMOTE, 0.25),
             Budget("delayed: raw echo + 2 ms", _DELAYED_RAW, plus=2e-3, ours=_DELAYED),
         ),
+    ),
+    Measurement(
+        "tape_step",
+        "tape, w*w, sum, gradient, assign_sub",
+        everyone("training:tape_step"),
+        budgets=(
+            Budget("below TF local", _TF_LOCAL),
+            Budget("delayed: 0.9 of the rate at 0 ms", _BEHIND_PROXY, 1 / 0.9, ours=_DELAYED),
+        ),
+    ),
+    Measurement(
+        "linear_step",
+        "linear regression step",
+        everyone("training:linear_step"),
+        budgets=(
+            Budget("below TF local", _TF_LOCAL),
+            Budget("delayed: 0.9 of the rate at 0 ms", _BEHIND_PROXY, 1 / 0.9, ours=_DELAYED),
+        ),
+    ),
+    Measurement(
+        "convnet_step",
+        "convnet step, loss read (raw: WebSocket echo)",
+        everyone("training:convnet_step", RAW="raw:echo"),
+        budgets=(
+            Budget("below TF local", _TF_LOCAL),
+            Budget("delayed: one raw echo more", _BEHIND_PROXY, ours=_DELAYED, adding=_DELAYED_RAW),
+        ),
+    ),
+    Measurement(
+        "convnet_unread",
+        "convnet step, loss not read",
+        everyone("training:convnet_step_unread"),
+        budgets=(
+            Budget("below TF local", _TF_LOCAL),
+            Budget("delayed: nothing more", _BEHIND_PROXY, 1 / 0.95, ours=_DELAYED),
+        ),
+    ),
+    Measurement(
+        "fit",
+        "fit, fed from the host, a step",
+        {System.OURS: "training:fit_fed", System.TF_LOCAL: "training:fit_fed"},
+        budgets=(Budget("delayed: 0.9 of the rate at 0 ms", _BEHIND_PROXY, 1 / 0.9, ours=_DELAYED),),
     ),
     Measurement(
         "upload",

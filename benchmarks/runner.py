@@ -102,10 +102,12 @@ def judge(measurement: Measurement, results: list[Result]) -> list[Verdict]:
 
 def _judged(budget: Budget, found: dict[Contender, Result]) -> Verdict:
     ours = found.get(budget.ours)
-    against = found.get(budget.against) if budget.against is not None else None
-    failed = any(r is not None and r.error is not None for r in (ours, against))
+    failed = ours is not None and ours.error is not None
     limit: float | None = budget.plus
-    if budget.against is not None:
-        base = against.median if against is not None else None
-        limit = None if base is None else budget.factor * base + budget.plus
+    for contender, factor in ((budget.against, budget.factor), (budget.adding, 1.0)):
+        if contender is not None:
+            other = found.get(contender)
+            failed = failed or (other is not None and other.error is not None)
+            base = other.median if other is not None else None
+            limit = None if base is None or limit is None else limit + factor * base
     return Verdict(budget, ours.median if ours is not None else None, limit, failed)

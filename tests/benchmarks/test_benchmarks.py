@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.registry import OURS, Budget, Contender, Measurement, System
+from benchmarks.registry import Path as Through
 from benchmarks.report import table
 from benchmarks.runner import Result, judge
 from tests.support import ROOT
@@ -57,3 +58,14 @@ def test_a_budget_is_held_against_the_medians(ours: float | None, raw: float | N
     (verdict,) = judge(measurement, results)
     assert verdict.word == word
     assert word in table([(measurement, results)], 0.0)
+
+
+def test_a_budget_can_add_what_another_takes() -> None:
+    delayed, echo = Contender(System.OURS, Through.DELAY), Contender(System.RAW, Through.DELAY)
+    budget = Budget("one echo more", OURS, ours=delayed, adding=echo)
+    results = [Result(OURS, [[1.0]]), Result(echo, [[0.5]])]
+    for took, word in ((1.4, "PASS"), (1.6, "FAIL")):
+        (verdict,) = judge(Measurement("m", "M", {}, budgets=(budget,)), [*results, Result(delayed, [[took]])])
+        assert verdict.word == word
+    (verdict,) = judge(Measurement("m", "M", {}, budgets=(budget,)), [results[0], Result(delayed, [[1.4]])])
+    assert verdict.word == "-"
