@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from client.api import names_in
+from client.api import names_in, namespace
 
 globals().update(names_in("math"))
-__all__ = sorted(names_in("math"))
+special = namespace("math.special")
+__all__ = sorted([*names_in("math"), "special"])
 
 
 def __getattr__(name: str) -> Any:

@@ -130,18 +130,24 @@ def function(name: str, slope: Callable[[Term], Term]) -> None:
     vjp(name, x=lambda g, x: g * conj(slope(x)))
 
 
-def by_result(name: str, slope: Callable[[Term], Term]) -> None:
-    """An op with the derivative `slope`, as a function of its result: the input need not be kept."""
-    vjp(name, x=lambda g, out: g * conj(slope(out)))
+def by_result(name: str, slope: Callable[[Term], Term], zeros: bool = False) -> None:
+    """An op with the derivative `slope`, as a function of its result: the input need not be kept.
+
+    With `zeros` a gradient of 0 stays 0 at a pole, as in TensorFlow: `where(x > 0, sqrt(x), 0)` is fine at 0.
+    """
+    if zeros:
+        vjp(name, x=lambda g, out: ops.multiply_no_nan(conj(slope(out)), g))
+    else:
+        vjp(name, x=lambda g, out: g * conj(slope(out)))
 
 
 vjp("abs", x=_of_abs)
 vjp("sign", x=_of_sign)
 vjp("negative", x=lambda g: -g)
 function("square", lambda x: x * 2.0)
-by_result("reciprocal", lambda y: -ops.square(y))
-by_result("sqrt", lambda y: 0.5 / y)
-vjp("rsqrt", x=lambda g, out: g * conj(ops.square(out) * out * -0.5))
+by_result("reciprocal", lambda y: -ops.square(y), zeros=True)
+by_result("sqrt", lambda y: 0.5 / y, zeros=True)
+by_result("rsqrt", lambda y: ops.square(y) * y * -0.5, zeros=True)
 by_result("exp", lambda y: y)
 by_result("expm1", lambda y: y + 1.0)
 function("log", lambda x: ops.reciprocal(x))

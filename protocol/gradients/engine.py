@@ -247,8 +247,10 @@ def _zeros(node: Node, position: int, emitter: Emitter) -> Term:
     """The gradient of a result that none reached."""
     spec = node.out_specs[position]
     if spec.is_static:
-        return emitter.run("zeros", (), {"shape": spec.shape, "dtype": spec.dtype})
-    return ops.zeros_like(emitter.term(node.outputs[position], spec))
+        found: Term = emitter.run("zeros", (), {"shape": spec.shape, "dtype": spec.dtype})
+    else:
+        found = ops.zeros_like(emitter.term(node.outputs[position], spec))
+    return found
 
 
 def _filled(node: Node, position: int, gs: list[Term | None], emitter: Emitter) -> Term:

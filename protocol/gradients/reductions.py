@@ -3,84 +3,105 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TypeAlias
 
+import numpy as np
+
+from protocol.dtypes import DType, float64
 from protocol.gradients.elementwise import real_part
 from protocol.gradients.registry import not_differentiable, vjp
-from protocol.gradients.terms import Term, cast, conj, dims, ops, reshape, where
+from protocol.gradients.terms import Shape, Term, cast, conj, dims, ops, reshape, where
 from protocol.ops.reductions import reduction_axes
 
+Axes: TypeAlias = int | tuple[int, ...] | None
 
-def kept(shape: tuple[int, ...], axis: Any) -> tuple[int, ...]:
+
+def kept(shape: Shape, axis: Axes) -> Shape:
     """`shape` with the reduced axes of size 1."""
-    axes = reduction_axes(axis, len(shape))
-    return tuple([1 if i in axes else d for i, d in enumerate(shape)])
+    if isinstance(shape, tuple):
+        axes = reduction_axes(axis, len(shape))
+        return tuple([1 if i in axes else d for i, d in enumerate(shape)])
+    rank = _rank(shape)
+    axes = reduction_axes(axis, rank)
+    return ops.select(np.array([i in axes for i in range(rank)]), np.asarray(1, shape.spec.dtype.numpy), shape)
 
 
-def restored(g: Term, shape: tuple[int, ...], axis: Any) -> Term:
-    """A reduced term with its reduced axes back, of size 1."""
-    return reshape(g, kept(shape, axis))
+def _rank(shape: Term) -> int:
+    return dims(shape)[0]
 
 
-def spread(g: Term, shape: tuple[int, ...], axis: Any) -> Term:
+def restored(g: Term, shape: Shape, axis: Axes) -> Term:
+    """A reduced term with its reduced axes back, of size 1. A scalar, which broadcasts without, is left alone."""
+    return g if g.spec.rank == 0 else reshape(g, kept(shape, axis))
+
+
+def spread(g: Term, shape: Shape, axis: Axes) -> Term:
     """A reduced term with its reduced axes back, repeated along them."""
-    if g.spec.rank:
-        g = restored(g, shape, axis)
-    return ops.broadcast_to(g, shape=shape)
+    return ops.broadcast_to(restored(g, shape, axis), shape=shape)
 
 
-def _count(shape: tuple[int, ...], axis: Any) -> int:
-    return math.prod([shape[a] for a in reduction_axes(axis, len(shape))])
+def reciprocal_count(shape: Shape, axis: Axes, dtype: DType) -> Term | float:
+    """1 / the number of elements that are reduced to one, in `dtype`."""
+    if isinstance(shape, tuple):
+        return 1.0 / max(math.prod([shape[a] for a in reduction_axes(axis, len(shape))]), 1)
+    sizes = cast(shape, float64)
+    if axis is not None:
+        sizes = ops.gather(sizes, np.array(reduction_axes(axis, _rank(shape)), np.int32), axis=0)
+    return cast(ops.reciprocal(ops.maximum(ops.reduce_prod(sizes), 1.0)), dtype)
 
 
-def _mean(g: Term, input_tensor_dims: tuple[int, ...], *, axis: Any) -> Term:
-    return spread(g * (1.0 / max(_count(input_tensor_dims, axis), 1)), input_tensor_dims, axis)
+def _mean(g: Term, input_tensor_shape: Shape, *, axis: Axes) -> Term:
+    return spread(g * reciprocal_count(input_tensor_shape, axis, g.spec.dtype), input_tensor_shape, axis)
 
 
-def _extreme(g: Term, input_tensor: Term, out: Term, *, axis: Any) -> Term:
+def _extreme(g: Term, input_tensor: Term, input_tensor_shape: Shape, out: Term, *, axis: Axes) -> Term:
     """Shared equally among the elements that are the extreme."""
-    shape = dims(input_tensor)
-    hits = cast(ops.equal(input_tensor, restored(out, shape, axis)), g.spec.dtype)
+    hits = cast(ops.equal(input_tensor, restored(out, input_tensor_shape, axis)), g.spec.dtype)
     number = ops.reduce_sum(hits, axis=axis, keepdims=True)
-    return hits * (restored(g, shape, axis) / number)
+    return hits * (restored(g, input_tensor_shape, axis) / number)
 
 
-def _prod(g: Term, input_tensor: Term, *, axis: Any) -> Term:
+def _prod(g: Term, input_tensor: Term, input_tensor_shape: Shape, *, axis: Axes) -> Term:
     """The product of the others, right also where elements are 0: running products from both ends."""
-    shape = dims(input_tensor)
-    axes = reduction_axes(axis, len(shape))
-    rest = [a for a in range(len(shape)) if a not in axes]
-    order = (*rest, *axes)
-    lead = tuple([shape[a] for a in rest])
-    flat = ops.reshape(ops.transpose(input_tensor, perm=order), shape=(*lead, _count(shape, axis)))
-    before = ops.cumprod(flat, axis=-1, exclusive=True)
-    after = ops.cumprod(flat, axis=-1, exclusive=True, reverse=True)
-    others = ops.reshape(conj(before * after), shape=tuple([shape[a] for a in order]))
-    back = tuple(sorted(range(len(order)), key=order.__getitem__))
-    return restored(g, shape, axis) * ops.transpose(others, perm=back)
+    x = input_tensor
+    if axis is None:
+        flat = _others(ops.reshape(x, shape=(-1,)), 0)
+        return g * reshape(flat, input_tensor_shape)
+    found = restored(g, input_tensor_shape, axis)
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    for i, a in enumerate(axes):
+        found = found * _others(x, a)
+        if i + 1 < len(axes):
+            x = ops.reduce_prod(x, axis=a, keepdims=True)
+    return found if axes else spread(found, input_tensor_shape, axis)
 
 
-def _logsumexp(g: Term, input_tensor: Term, out: Term, *, axis: Any) -> Term:
-    shape = dims(input_tensor)
-    return restored(g, shape, axis) * ops.exp(input_tensor - restored(out, shape, axis))
+def _others(x: Term, axis: int) -> Term:
+    """Of each element along an axis, the product of the others."""
+    before = ops.cumprod(x, axis=axis, exclusive=True)
+    return conj(before * ops.cumprod(x, axis=axis, exclusive=True, reverse=True))
 
 
-def _norm(g: Term, input_tensor: Term, out: Term, *, axis: Any) -> Term:
-    return input_tensor * restored(real_part(g) / out, dims(input_tensor), axis)
+def _logsumexp(g: Term, input_tensor: Term, input_tensor_shape: Shape, out: Term, *, axis: Axes) -> Term:
+    softmax = ops.exp(input_tensor - restored(out, input_tensor_shape, axis))
+    return restored(g, input_tensor_shape, axis) * softmax
 
 
-def _variance(g: Term, input_tensor: Term, *, axis: Any) -> Term:
-    shape = dims(input_tensor)
+def _norm(g: Term, input_tensor: Term, input_tensor_shape: Shape, out: Term, *, axis: Axes) -> Term:
+    return input_tensor * restored(real_part(g) / out, input_tensor_shape, axis)
+
+
+def _variance(g: Term, input_tensor: Term, input_tensor_shape: Shape, *, axis: Axes) -> Term:
     centered = input_tensor - ops.reduce_mean(input_tensor, axis=axis, keepdims=True)
-    scaled = restored(g * (2.0 / max(_count(shape, axis), 1)), shape, axis)
-    return centered * cast(scaled, centered.spec.dtype)
+    scaled = g * reciprocal_count(input_tensor_shape, axis, g.spec.dtype) * 2.0
+    return centered * cast(restored(scaled, input_tensor_shape, axis), centered.spec.dtype)
 
 
-def _std(g: Term, input_tensor: Term, out: Term, *, axis: Any) -> Term:
-    return _variance(g / (out * 2.0), input_tensor, axis=axis)
+def _std(g: Term, input_tensor: Term, input_tensor_shape: Shape, out: Term, *, axis: Axes) -> Term:
+    return _variance(g / (out * 2.0), input_tensor, input_tensor_shape, axis=axis)
 
 
-vjp("reduce_sum", input_tensor=lambda g, input_tensor_dims, *, axis: spread(g, input_tensor_dims, axis))
+vjp("reduce_sum", input_tensor=lambda g, input_tensor_shape, *, axis: spread(g, input_tensor_shape, axis))
 vjp("reduce_mean", input_tensor=_mean)
 vjp("reduce_max", input_tensor=_extreme)
 vjp("reduce_min", input_tensor=_extreme)
@@ -98,9 +119,9 @@ def _cumsum(g: Term, *, axis: int, exclusive: bool, reverse: bool) -> Term:
 
 
 def _cumprod(g: Term, x: Term, out: Term, *, axis: int, exclusive: bool, reverse: bool) -> Term:
-    """As TensorFlow computes it: NaN or infinite where x is 0."""
+    """As TensorFlow computes it: 0 where x is 0."""
     total = ops.cumsum(conj(out) * g, axis=axis, exclusive=exclusive, reverse=not reverse)
-    return total / conj(x)
+    return ops.divide_no_nan(total, conj(x))
 
 
 def _cumulative_logsumexp(g: Term, x: Term, out: Term, *, axis: int, exclusive: bool, reverse: bool) -> Term:
