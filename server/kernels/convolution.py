@@ -193,7 +193,7 @@ def _input_gradient(xp: Any, filters: Any, dy: Any, channels: int, axes: Sequenc
         return xp.zeros((len(dy), *(a.dim for a in axes), channels), dy.dtype)
     if groups > 1 and depth > 1:
         return _by_group(xp, groups, lambda w, g: _input_gradient(xp, w, g, depth, axes), filters, dy)
-    if groups == 1 and outputs <= 2 * channels and all(map(_mirrors, axes)):
+    if groups == 1 and outputs <= channels and all(map(_mirrors, axes)):
         mirrored = filters[(slice(None, None, -1),) * len(axes)].swapaxes(-1, -2)
         return _forward(xp, dy, xp.ascontiguousarray(mirrored), tuple(map(_mirror, axes)))
     width = channels if groups == 1 else outputs

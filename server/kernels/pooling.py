@@ -74,11 +74,35 @@ def _max_pool_grad(xp: Any, x: Any, y: Any, g: Any, *, window: Ints, strides: In
     steps = _steps(x.shape, window, strides, padding)[::-1]
     levels = _levels(xp, x, y, steps)
     for (axis, ax), source, pooled in zip(steps[::-1], levels[-2::-1], levels[:0:-1], strict=False):
-        dx = xp.zeros(source.shape, g.dtype)
-        for outs, ins, hit in _hits(xp, source, pooled, g.dtype, axis, ax):
-            dx[ins] += g[outs] * hit
-        g = dx
+        g = _scatter(xp, source, pooled, g, axis, ax)
     return g
+
+
+def _scatter(xp: Any, source: Any, pooled: Any, g: Any, axis: int, ax: Axis) -> Any:
+    """Each output's part of `g` to the first input that equals it. The last one in its window needs no comparison:
+    what is left by then is its own.
+    """
+    views = list(_views(axis, ax))
+    apart = ax.stride >= ax.size  # each input is in one window at most
+    covered = sum(outs[axis].stop - outs[axis].start for outs, _ in views)
+    dx = (xp.empty if apart and covered == ax.dim else xp.zeros)(source.shape, g.dtype)
+    left = g
+    for i, (outs, ins) in enumerate(views):
+        if i == len(views) - 1:
+            won = left[outs]
+        else:
+            won = (source[ins] == pooled[outs]).astype(g.dtype)
+            won *= left[outs]
+            if won.shape == left.shape:
+                left = left - won
+            else:
+                left = xp.copy(g) if left is g else left
+                left[outs] -= won
+        if apart:
+            dx[ins] = won
+        else:
+            dx[ins] += won
+    return dx
 
 
 def _max_pool_pick(xp: Any, x: Any, y: Any, v: Any, *, window: Ints, strides: Ints, padding: Padding) -> Any:
