@@ -8,6 +8,7 @@ more than once add up, and where a rule takes squares or magnitudes, those of ea
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from math import prod
 from typing import Any, Final
 
@@ -83,24 +84,28 @@ class _Step:
     def __init__(self, xp: Any, step: Any, dtype: Any) -> None:
         self.xp = xp
         self.dtype = dtype
-        self.number = step.astype("float64") + 1.0
+        self.before = step
 
     def power(self, base: float, ahead: int = 0) -> Any:
         """`base` to the power of the number of the step, or of a later one."""
-        return self.xp.power(_rounded(base), self.number + ahead).astype(self.dtype)
+        if self.xp is np:
+            return self.dtype.type(_rounded(base) ** (float(self.before) + 1.0 + ahead))
+        number = self.before.astype("float64") + (1.0 + ahead)
+        return self.xp.power(_rounded(base), number).astype(self.dtype)
 
 
 _Gradient = _Dense | _Rows
 
 
-def _rounded(rate: float) -> float:
+@lru_cache(256)
+def _rounded(rate: float) -> np.float64:
     """A rate of decay as Keras takes it where it casts it to the variable's dtype: by way of float32."""
-    return float(np.float32(rate))
+    return np.float64(np.float32(rate))
 
 
-def _blend(xp: Any, old: Any, new: Any, share: float) -> Any:
+def _blend(xp: Any, old: Any, new: Any, share: float, out: Any = None) -> Any:
     """`old + (new - old) * share`."""
-    found = xp.subtract(new, old)
+    found = xp.subtract(new, old, out=out)
     found *= share
     found += old
     return found
@@ -128,8 +133,10 @@ def _momentum(
     return xp.add(var, ahead, out=ahead), velocity
 
 
-def _moments(xp: Any, slots: Any, grad: _Gradient, beta_1: float, beta_2: float) -> Any:
-    return _blend(xp, slots[0], grad.total(), 1 - beta_1), _blend(xp, slots[1], grad.squares(), 1 - beta_2)
+def _moments(xp: Any, slots: Any, grad: _Gradient, share_1: float, share_2: float) -> Any:
+    """The running means of a gradient and of its square, where the new ones have these shares."""
+    squares = grad.squares()
+    return _blend(xp, slots[0], grad.total(), share_1), _blend(xp, slots[1], squares, share_2, out=squares)
 
 
 def _adam(
@@ -137,7 +144,7 @@ def _adam(
     beta_1: float, beta_2: float, epsilon: float,
 ) -> Any:  # fmt: skip
     alpha = rate * xp.sqrt(1 - step.power(beta_2)) / (1 - step.power(beta_1))
-    m, *kept = _moments(xp, slots, grad, beta_1, beta_2)
+    m, *kept = _moments(xp, slots, grad, 1 - beta_1, 1 - beta_2)
     if len(slots) == 3:
         kept.append(xp.maximum(slots[2], kept[0]))
     below = xp.sqrt(kept[-1])
@@ -169,11 +176,9 @@ def _nadam(
     b1, b2, one = dtype.type(_rounded(beta_1)), dtype.type(_rounded(beta_2)), dtype.type(1)
     now, later = (b1 * (1 - step.power(_NADAM_DECAY, ahead) * 0.5) for ahead in (0, 1))
     product = product.astype(dtype)
-    total = grad.total()
-    m = _blend(xp, slots[0], total, one - b1)
-    v = _blend(xp, slots[1], grad.squares(), one - b2)
+    m, v = _moments(xp, slots, grad, one - b1, one - b2)
     change = m * (later / (1 - product * later))
-    change += total * ((1 - now) / (1 - product))
+    change += grad.total() * ((1 - now) / (1 - product))
     change *= rate
     below = v / (1 - step.power(beta_2))
     below = xp.sqrt(below, out=below)
@@ -186,7 +191,7 @@ def _lamb(
     xp: Any, var: Any, slots: Any, grad: _Gradient, rate: Any, step: _Step,
     beta_1: float, beta_2: float, epsilon: float,
 ) -> Any:  # fmt: skip
-    m, v = _moments(xp, slots, grad, beta_1, beta_2)
+    m, v = _moments(xp, slots, grad, 1 - beta_1, 1 - beta_2)
     below = v / (1 - step.power(beta_2))
     below = xp.sqrt(below, out=below)
     below += epsilon
@@ -311,7 +316,7 @@ def _update(name: str, run: Callable[..., Any]) -> None:
             return tuple(old)
         var, *slots = (wide(_flat(array)) for array in old)
         dtype = var.dtype
-        rate = rate.astype(dtype)
+        rate = rate.astype(dtype)[()]
         values = wide(values)
         rows = inputs[fixed:]
         grad = _Rows(xp, values, rows[0], var.shape) if rows else _Dense(xp, _flat(values))
@@ -321,8 +326,10 @@ def _update(name: str, run: Callable[..., Any]) -> None:
             lost *= rate
             var = xp.subtract(var, lost, out=lost)
         found = run(xp, var, slots, grad, rate, _Step(xp, step, dtype), **hyper)
-        new = [a.astype(b.dtype, copy=False).reshape(b.shape) for a, b in zip(found, old, strict=True)]
-        return _chosen(xp, step >= 0, new, old) if skippable else tuple(new)
+        new = tuple(found)
+        if dtype is not old[0].dtype or not old[0].ndim:
+            new = tuple([a.astype(b.dtype, copy=False).reshape(b.shape) for a, b in zip(found, old, strict=True)])
+        return _chosen(xp, step >= 0, new, old) if skippable else new
 
     kernel(name, update)
 
