@@ -83,8 +83,11 @@ def _others(x: Term, axis: int) -> Term:
 
 
 def _logsumexp(g: Term, input_tensor: Term, input_tensor_shape: Shape, out: Term, *, axis: Axes) -> Term:
-    softmax = ops.exp(input_tensor - restored(out, input_tensor_shape, axis))
-    return restored(g, input_tensor_shape, axis) * softmax
+    """The softmax. Dividing by its sum, 1, takes away the rounding of a large result; NaN stays."""
+    exps = ops.exp(input_tensor - restored(out, input_tensor_shape, axis))
+    total = ops.reduce_sum(exps, axis=axis, keepdims=True)
+    whole = restored(g, input_tensor_shape, axis)
+    return exps * where(ops.greater(total, 0.5), whole / total, whole)
 
 
 def _norm(g: Term, input_tensor: Term, input_tensor_shape: Shape, out: Term, *, axis: Axes) -> Term:
