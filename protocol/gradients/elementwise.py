@@ -152,7 +152,12 @@ by_result("exp", lambda y: y)
 by_result("expm1", lambda y: y + 1.0)
 function("log", lambda x: ops.reciprocal(x))
 function("log1p", lambda x: ops.reciprocal(x + 1.0))
-by_result("sigmoid", lambda y: y * (1.0 - y))
+vjp("sigmoid", x=lambda g, out: ops.sigmoid_grad(g, out))
+vjp(
+    "sigmoid_grad",
+    gradients=lambda g, y, gradients_shape: to_shape(ops.sigmoid_grad(g, conj(y)), gradients_shape),
+    y=lambda g, gradients, y, y_shape: to_shape(conj(g) * gradients * (1.0 - conj(y) * 2.0), y_shape),
+)
 function("log_sigmoid", lambda x: ops.sigmoid(-x))
 function("sin", lambda x: ops.cos(x))
 function("cos", lambda x: -ops.sin(x))
@@ -162,7 +167,12 @@ function("acos", lambda x: -ops.rsqrt(1.0 - ops.square(x)))
 function("atan", lambda x: ops.reciprocal(ops.square(x) + 1.0))
 function("sinh", lambda x: ops.cosh(x))
 function("cosh", lambda x: ops.sinh(x))
-by_result("tanh", lambda y: 1.0 - ops.square(y))
+vjp("tanh", x=lambda g, out: ops.tanh_grad(g, out))
+vjp(
+    "tanh_grad",
+    gradients=lambda g, y, gradients_shape: to_shape(ops.tanh_grad(g, conj(y)), gradients_shape),
+    y=lambda g, gradients, y, y_shape: to_shape(conj(g) * gradients * (conj(y) * -2.0), y_shape),
+)
 by_result("asinh", lambda y: ops.reciprocal(ops.cosh(y)))
 by_result("acosh", lambda y: ops.reciprocal(ops.sinh(y)))
 function("atanh", lambda x: ops.reciprocal(1.0 - ops.square(x)))

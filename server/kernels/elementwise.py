@@ -150,6 +150,16 @@ def _cast(xp: Any, x: Any, *, dtype: DType) -> Any:
     return x.astype(dtype.numpy, copy=False)
 
 
+def _sigmoid_grad(xp: Any, g: Any, y: Any) -> Any:
+    y = y.conj() if y.dtype.kind == "c" else y
+    return g * (y * (1 - y))
+
+
+def _tanh_grad(xp: Any, g: Any, y: Any) -> Any:
+    y = y.conj() if y.dtype.kind == "c" else y
+    return g * (1 - y * y)
+
+
 def _add_n(xp: Any, *inputs: Any) -> Any:
     if len(inputs) == 1:
         return inputs[0]
@@ -182,6 +192,8 @@ kernel("xlogy", widened(lambda xp, x, y: _zero_where(xp, x == 0, x * xp.log(y)))
 kernel("xlog1py", widened(lambda xp, x, y: _zero_where(xp, x == 0, x * xp.log1p(y))))
 kernel("sign", widened(_sign))
 kernel("rsqrt", widened(lambda xp, x: xp.reciprocal(xp.sqrt(x))))
+kernel("sigmoid_grad", widened(_sigmoid_grad))
+kernel("tanh_grad", widened(_tanh_grad))
 kernel("sigmoid", widened(lambda xp, x: xp.reciprocal(xp.exp(-x) + 1)))
 kernel("log_sigmoid", widened(_log_sigmoid))
 kernel("floor", widened(lambda xp, x: xp.floor(x)))

@@ -217,6 +217,8 @@ CASES: list[Case] = [
     *elementwise("sinh", np.sinh),
     *elementwise("cosh", np.cosh),
     *elementwise("tanh", np.tanh),
+    *elementwise("tanh_grad", lambda g, y: g * (1 - np.conj(y) ** 2), special=False, loose=4),
+    *elementwise("sigmoid_grad", lambda g, y: g * np.conj(y * (1 - y)), special=False, loose=4),
     *elementwise("asinh", np.arcsinh),
     *elementwise("acosh", np.arccosh, low=1.25, high=3),
     *elementwise("atanh", np.arctanh, low=-0.9, high=0.9, loose=2),
