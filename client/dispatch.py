@@ -71,10 +71,10 @@ def execute(op: Op, inputs: Sequence[Operand], attrs: Mapping[str, Any] = _NO_AT
         if t._session is not session:
             if t._session is None:
                 values = True
-            elif session is not None:
-                raise ValueError("the operands belong to different sessions: one of them is from before connect()")
-            else:
+            elif session is None or t._session.symbolic:
                 session = t._session
+            elif not session.symbolic:
+                raise ValueError("the operands belong to different sessions: one of them is from before connect()")
     if session is None:  # no operand is on the server: perhaps the result need not be either
         folded = fold(op.name, inputs, known, inferred)
         if folded is not None:
@@ -82,6 +82,8 @@ def execute(op: Op, inputs: Sequence[Operand], attrs: Mapping[str, Any] = _NO_AT
         session = context.session()
         values = True
     if session.lost is not None:
+        if session.symbolic:
+            return session.apply(op, inputs, attrs, inferred)
         session.check()
     number = session.bound.get(op.name)
     if number is None:

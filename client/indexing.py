@@ -45,7 +45,7 @@ def getitem(x: Operand, key: Any) -> Tensor:
     """
     if type(x) is not Tensor:
         found = _part(x, key)
-        found._slice_of = (x, key)
+        found._origin = (x, key)
         return found
     return _part(x, key)
 

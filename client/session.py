@@ -50,6 +50,9 @@ _POLL: Final = 0.5
 class Session:
     """One session with a server. Made by `client.connect`; `link` keeps its connection."""
 
+    symbolic = False
+    """Whether its tensors only stand for values (`client.symbolic`)."""
+
     def __init__(self, endpoint: Endpoint, identifier: str, synchronous: bool = False) -> None:
         self.endpoint = endpoint
         self.id = identifier

@@ -65,10 +65,10 @@ class Tensor(Operand):
      [4 5]], shape=(2, 2), dtype=int32)
     """
 
-    __slots__ = ("__weakref__", "_slice_of", "_value")
+    __slots__ = ("__weakref__", "_origin", "_value")
 
     _value: np.ndarray[Any, Any] | None
-    _slice_of: tuple[Any, Any]  # set on slices of variables alone: the variable and the key
+    _origin: Any  # set on slices of variables (the variable and the key) and on symbolic tensors (their node) alone
 
     def __init__(
         self,
@@ -94,8 +94,8 @@ class Tensor(Operand):
         def __getattr__(self, name: str) -> Any:
             if name == "assign":  # only slices of variables have it: `v[1:].assign(...)`
                 try:
-                    variable, key = object.__getattribute__(self, "_slice_of")
-                except AttributeError:
+                    variable, key = object.__getattribute__(self, "_origin")
+                except (AttributeError, TypeError, ValueError):
                     pass
                 else:
                     return functools.partial(variable._assign_slice, key)
@@ -106,7 +106,7 @@ class Tensor(Operand):
     @property
     def shape(self) -> TensorShape:
         """The shape. Where only the server knows it (`tf.unique`, `tf.boolean_mask`), asking waits."""
-        if not self._spec.is_static:
+        if not self._spec.is_static and not self._is_symbolic:
             from client.reading import resolve_shape
 
             resolve_shape(self)
@@ -231,16 +231,25 @@ class Tensor(Operand):
 
     # --- printing ----------------------------------------------------------------------------------------------------
 
+    @property
+    def _is_symbolic(self) -> bool:
+        """Whether it stands for a value of a later call, in a functional model, and has none itself."""
+        return self._session is not None and self._session.symbolic
+
     def _text(self, is_repr: bool) -> str:
         from client.reading import read_summary
 
         return formatting.text(*read_summary(self), is_repr)
 
     def __str__(self) -> str:
+        if self._is_symbolic:
+            return repr(self)
         text = self._text(False)
         return f"tf.Tensor({text}, shape={self.shape}, dtype={self._spec.dtype.name})"
 
     def __repr__(self) -> str:
+        if self._is_symbolic:
+            return f"<KerasTensor shape={self._spec.shape}, dtype={self._spec.dtype.name}>"
         text = self._text(True)
         return f"<tf.Tensor: shape={self.shape}, dtype={self._spec.dtype.name}, numpy={text}>"
 

@@ -306,6 +306,8 @@ class Variable(Operand):
             tensor = convert_to_tensor(tensor, self._spec.dtype)  # raises, with TensorFlow's text
         session = self._session
         assert session is not None
+        if tensor._session is not None and tensor._session.symbolic:
+            return self  # a layer is shown what shapes it gives: nothing is computed
         session.check()
         self._changing()
         definition = OPS[op]

@@ -8,11 +8,11 @@ classes and holds plain values, never code.
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, TypeVar
 
 from client.api import public
+from client.tracking import snake_case
 
 _F = TypeVar("_F")
 
@@ -93,12 +93,6 @@ def custom_object_scope(custom_objects: Mapping[str, Any]) -> Iterator[None]:
     finally:
         _CUSTOM.clear()
         _CUSTOM.update(before)
-
-
-def snake_case(name: str) -> str:
-    """`MeanSquaredError` as `mean_squared_error`, `L2` as `l2`."""
-    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
-    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
 class Registry:

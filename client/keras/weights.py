@@ -20,7 +20,7 @@ class Weight(Variable):
     update.
     """
 
-    __slots__ = ("constraint", "path", "regularizer")
+    __slots__ = ("constraint", "made_trainable", "path", "regularizer")
 
     def __init__(
         self,
@@ -34,6 +34,7 @@ class Weight(Variable):
     ) -> None:
         super().__init__(initial_value, trainable, name=name, dtype=dtype)
         self.path = path or name
+        self.made_trainable = trainable  # what `trainable` goes back to when its layer is no longer frozen
         self.regularizer = regularizer
         self.constraint = constraint
 

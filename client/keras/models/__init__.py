@@ -1,1 +1,6 @@
 """The names of `tf.keras.models`."""
+
+from client.api import names_in
+from client.keras.models import cloning, functional, model, sequential
+
+globals().update(names_in("keras.models"))

@@ -23,9 +23,10 @@ from client.dispatch import call
 from client.indexed_slices import IndexedSlices, dense
 from client.keras.optimizers.schedules import SCHEDULES, LearningRateSchedule
 from client.keras.optimizers.updates import Update, gradient_operands
-from client.keras.serialization import Registry, get_registered_name, snake_case
+from client.keras.serialization import Registry, get_registered_name
 from client.keras.weights import Weight
 from client.tensor import Operand, Tensor
+from client.tracking import snake_case
 from client.variable import Variable
 
 tf: Any = client

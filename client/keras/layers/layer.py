@@ -1,0 +1,683 @@
+"""`keras.layers.Layer`: a function with variables.
+
+Owns: building at the first call, weights, tracking of what is in attributes, `training` and `mask` handed on to inner
+layers, losses, configuration. Does not know any layer in particular, nor symbolic tensors (`keras.models.functional`).
+"""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import math
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, ClassVar, Final, NamedTuple
+
+import numpy as np
+
+import client as tf
+from client import nest
+from client.api import public
+from client.keras import constraints, initializers, regularizers
+from client.keras.layers import masks
+from client.keras.layers.input_spec import InputSpec, check_inputs
+from client.keras.serialization import Registry
+from client.keras.weights import Weight
+from client.module import Module
+from client.symbolic import is_symbol, symbol, symbols_in
+from client.tensor import Composite, Operand, Tensor
+from client.tracking import Tracked, members, snake_case
+from client.variable import Variable
+from protocol.dtypes import DType, as_dtype
+from protocol.spec import Spec
+
+LAYERS: Final = Registry("layer")
+
+_counts: defaultdict[str, Iterator[int]] = defaultdict(itertools.count)
+
+
+def unique_name(prefix: str) -> str:
+    """`dense`, then `dense_1`, ..."""
+    number = next(_counts[prefix])
+    return f"{prefix}_{number}" if number else prefix
+
+
+def reset_names() -> None:
+    """Count from the beginning again."""
+    _counts.clear()
+
+
+class _Context(threading.local):
+    """What the layers that are being called in a thread hand on to those within them."""
+
+    def __init__(self) -> None:
+        self.training: bool | None = None
+        self.tracing = False  # whether a layer is being shown symbolic tensors, to see what it gives
+        self.path: list[str] = []
+
+
+context: Final = _Context()
+
+
+class _Signature(NamedTuple):
+    """What `call` and `build` take."""
+
+    arguments: tuple[str, ...]
+    training: bool
+    masks: tuple[str, ...]
+    build_arguments: tuple[str, ...]
+
+
+def _signature_of(cls: type) -> _Signature:
+    call = list(inspect.signature(cls.call).parameters.values())[1:]  # type: ignore[attr-defined]
+    names = tuple(p.name for p in call if p.kind is not p.VAR_KEYWORD and p.kind is not p.VAR_POSITIONAL)
+    build = list(inspect.signature(cls.build).parameters.values())[1:]  # type: ignore[attr-defined]
+    return _Signature(
+        names,
+        "training" in names or any(p.kind is p.VAR_KEYWORD for p in call),
+        tuple(n for n in names if n == "mask" or n.endswith("_mask")),
+        tuple(p.name for p in build if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)),
+    )
+
+
+@public("keras.layers.Layer", "keras.Layer")
+@LAYERS.add()
+class Layer(Tracked):
+    """A base for layers: override `__init__`, `build` and `call`.
+
+    Variables, layers and metrics that are assigned to attributes (also in lists and dicts) belong to the layer.
+
+    Args:
+        activity_regularizer: a function of the output whose value is added to the losses.
+        trainable: whether its weights are.
+        dtype: the dtype of its weights and computations.
+        autocast: whether floating-point inputs are cast to that dtype.
+        name: its name; None: made of the class's name and a number.
+        kwargs: `input_shape=` (without the batch), `batch_input_shape=` or `input_dim=`, in the first layer of a model.
+
+    Raises:
+        ValueError: other keyword arguments.
+
+    >>> import client as tf
+    >>> class Scale(tf.keras.layers.Layer):
+    ...     def build(self, input_shape):
+    ...         self.factor = self.add_weight(shape=(input_shape[-1],), initializer="ones", name="factor")
+    ...     def call(self, inputs):
+    ...         return inputs * self.factor
+    >>> layer = Scale()
+    >>> layer(tf.ones([2, 3])).shape, layer.weights[0].path
+    (TensorShape([2, 3]), 'scale/factor')
+    """
+
+    _signature: ClassVar[_Signature]
+    _self_config: dict[str, Any]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._signature = _signature_of(cls)
+        if "build" in cls.__dict__:
+            cls.build = _building(cls.__dict__["build"])  # type: ignore[method-assign]
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Layer:
+        made = super().__new__(cls)
+        try:
+            bound = inspect.signature(cls.__init__).bind(made, *args, **kwargs)
+        except TypeError:
+            return made  # __init__ says what is wrong
+        given = dict(list(bound.arguments.items())[1:])
+        object.__setattr__(made, "_self_config", given)
+        return made
+
+    def __init__(
+        self,
+        *,
+        activity_regularizer: Any = None,
+        trainable: bool = True,
+        dtype: Any = None,
+        autocast: bool = True,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        shape = kwargs.pop("input_shape", None)
+        batch_shape = kwargs.pop("batch_input_shape", None) or kwargs.pop("batch_shape", None)
+        dim = kwargs.pop("input_dim", None)
+        batch_size = kwargs.pop("batch_size", None)
+        if kwargs:
+            raise ValueError(f"Unrecognized keyword arguments passed to {type(self).__name__}: {kwargs}")
+        if dim is not None:
+            shape = (dim,)
+        if shape is not None and batch_shape is None:
+            batch_shape = (batch_size, *((shape,) if isinstance(shape, int) else shape))
+        self._self_batch_input_shape: tuple[int | None, ...] | None = batch_shape
+        self._self_name = name or unique_name(snake_case(type(self).__name__))
+        self._self_trainable = trainable
+        self._self_dtype = floating_dtype(dtype)
+        self._self_autocast = autocast
+        self._self_losses: list[Any] = []
+        self._self_path = ""
+        self.built = False
+        self.activity_regularizer = regularizers.get(activity_regularizer)
+        self.supports_masking = False
+        self.input_spec: Any = None
+        self._self_nodes: list[Any] = []
+
+    # --- what it is --------------------------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self._self_name
+
+    @property
+    def path(self) -> str:
+        """Its name after those of the layers around it at its first call."""
+        return self._self_path or self._self_name
+
+    @property
+    def dtype(self) -> DType:
+        """The dtype of its weights."""
+        return self._self_dtype
+
+    @property
+    def compute_dtype(self) -> DType:
+        """The dtype of its computations."""
+        return self._self_dtype
+
+    variable_dtype = dtype
+
+    @property
+    def input_dtype(self) -> DType:
+        """The dtype that floating-point inputs are cast to."""
+        return self._self_dtype
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+    # --- to be overridden --------------------------------------------------------------------------------------------
+
+    def build(self, input_shape: Any) -> None:
+        """Make the weights, given the shapes of the inputs (dims unknown are None). Called once, at the first call."""
+        self.built = True
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """What it computes. May take `training` and `mask`."""
+        raise NotImplementedError(f"Layer {type(self).__name__} does not have a `call()` method implemented.")
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """The mask of the output: that of the input, where the layer supports masking."""
+        return previous_mask
+
+    def compute_output_shape(self, *args: Any, **kwargs: Any) -> Any:
+        """The shape of the output for inputs of a shape; by default found by running the layer's ops on no data."""
+        from client.keras.models.functional import traced
+
+        found = traced(self, [symbols_of(s, self.compute_dtype) for s in args], kwargs)
+        return nest.map_structure(lambda t: tuple(t._spec.shape), found)
+
+    # --- calling -----------------------------------------------------------------------------------------------------
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Build at the first call, then `call`, with inputs converted to tensors and `training` and masks handed on."""
+        if len(args) != 1 or type(args[0]) is not Tensor or args[0]._spec.dtype is not self._self_dtype:
+            args, kwargs = self._converted(args, kwargs)
+        first = args[0] if args else next(iter(kwargs.values()), None)
+        if (is_symbol(first) or (type(first) is not Tensor and symbols_in((args, kwargs)))) and not context.tracing:
+            from client.keras.models.functional import call_symbolically
+
+            return call_symbolically(self, args, kwargs)
+        if self.input_spec is not None:
+            check_inputs(self.input_spec, first, self.name)
+        if not self.built:
+            self._build(args, kwargs)
+        signature = self._signature
+        outer = context.training
+        training = kwargs.get("training")
+        if training is None:
+            training = outer
+            if signature.training and training is not None:
+                kwargs["training"] = training
+        mask = None
+        if masks.any_masks():
+            mask = masks.of(first)
+            if signature.masks:
+                self._add_masks(signature, args, kwargs)
+        context.training = training
+        context.path.append(self._self_name)
+        try:
+            outputs = self.call(*args, **kwargs)
+        finally:
+            context.training = outer
+            context.path.pop()
+        if self.activity_regularizer is not None:
+            for each in nest.flatten(outputs):
+                self.add_loss(self.activity_regularizer(each))
+        if mask is not None:
+            self._set_masks(first, mask, outputs)
+        return outputs
+
+    def _converted(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Arrays, numbers and lists as tensors, and floating-point tensors in the layer's dtype."""
+        return tuple([self._input(a) for a in args]), {
+            k: v if k == "training" or k.endswith("mask") else self._input(v) for k, v in kwargs.items()
+        }
+
+    def _input(self, value: Any) -> Any:
+        kind = type(value)
+        if kind is bool or kind is str or value is None:
+            return value
+        if isinstance(value, Operand):
+            if self._self_autocast and value._spec.dtype.is_floating and value._spec.dtype is not self._self_dtype:
+                return tf.cast(value, self._self_dtype)
+            return value
+        if isinstance(value, np.ndarray | np.generic | Composite) or kind is float or kind is int:
+            return self._input(tf.convert_to_tensor(value)) if kind is not int else value
+        if kind in (list, tuple) and not holds_tensors(value):
+            try:
+                return self._input(tf.convert_to_tensor(value)) if value else value
+            except (TypeError, ValueError):
+                return value
+        if nest.is_nested(value):
+            return nest.map_structure(self._input, value)
+        return value
+
+    def _build(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        names = self._signature.arguments
+        values = {**dict(zip(names, args, strict=False)), **{k: v for k, v in kwargs.items() if k in names}}
+        shapes = {k: shape_of(v) for k, v in values.items() if k not in ("training",) and not k.endswith("mask")}
+        shapes = {k: s for k, s in shapes.items() if s is not None}
+        wanted = self._signature.build_arguments
+        if len(wanted) == 1:
+            self.build(next(iter(shapes.values()), None))
+        else:
+            by_name = {f"{k}_shape": s for k, s in shapes.items()}
+            self.build(*[by_name.get(w) for w in wanted])
+        self.built = True
+
+    def _add_masks(self, signature: _Signature, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        values = dict(zip(signature.arguments, args, strict=False)) | kwargs
+        for name in signature.masks:
+            if values.get(name) is None:
+                source = signature.arguments[0] if name == "mask" else name.removesuffix("_mask")
+                found = masks.of(values.get(source))
+                if found is not None:
+                    kwargs[name] = found
+
+    def _set_masks(self, inputs: Any, mask: Any, outputs: Any) -> None:
+        if not self.supports_masking:
+            return
+        found = self.compute_mask(inputs, mask)
+        if found is not None:
+            flat = nest.flatten(outputs)
+            given = nest.flatten(found)
+            for each, its in zip(flat, given if len(given) == len(flat) else given * len(flat), strict=False):
+                masks.put(each, its)
+
+    # --- weights -----------------------------------------------------------------------------------------------------
+
+    def add_weight(
+        self,
+        shape: Any = None,
+        initializer: Any = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
+        aggregation: Any = None,
+        overwrite_with_gradient: bool = False,
+        name: str | None = None,
+    ) -> Weight:
+        """Make a weight of the layer.
+
+        Args:
+            shape: its shape; () by default. TensorFlow 2.4's order, with the name first, works too.
+            initializer: what gives its first value; None: Glorot-uniform for floats, zeros for the others.
+            dtype: its dtype; None: the layer's.
+            trainable: whether tapes watch it and `trainable_weights` lists it.
+            autocast: ignored.
+            regularizer: a function of the value whose result is added to the layer's losses.
+            constraint: a function that is applied to the value after an optimizer's update.
+            aggregation: ignored.
+            overwrite_with_gradient: ignored.
+            name: its name, `variable` by default.
+        """
+        if isinstance(shape, str):
+            name, shape, initializer = shape, initializer if not callable(initializer) else (), None
+        kind = self._self_dtype if dtype is None else as_dtype(dtype)
+        if initializer is None:
+            initializer = "glorot_uniform" if kind.is_floating else "zeros"
+        made = initializers.get(initializer)
+        dims = () if shape is None else tuple(int(d) for d in ((shape,) if isinstance(shape, int) else shape))
+        name = name or "variable"
+        weight = Weight(
+            made(dims, dtype=kind),
+            trainable,
+            name,
+            "/".join([*self._paths(), name]),
+            kind,
+            regularizers.get(regularizer),
+            constraints.get(constraint),
+        )
+        self._self_weights.append(weight)
+        return weight
+
+    def add_variable(self, *args: Any, **kwargs: Any) -> Weight:
+        """Another name of `add_weight`."""
+        return self.add_weight(*args, **kwargs)
+
+    def _paths(self) -> list[str]:
+        return (
+            context.path if context.path and context.path[-1] == self._self_name else [*context.path, self._self_name]
+        )
+
+    @property
+    def _self_weights(self) -> list[Weight]:
+        """The weights in the order they were made, whether or not an attribute holds them."""
+        found: list[Weight] | None = self.__dict__.get("_self_made_weights")
+        if found is None:
+            found = self.__dict__["_self_made_weights"] = []
+        return found
+
+    def _own(self) -> Iterator[Any]:
+        """Its own variables and the tracked objects in its attributes, each once."""
+        seen: set[int] = set()
+        for weight in self._self_weights:
+            seen.add(id(weight))
+            yield weight
+        for _, value in self._edges():
+            for each in members(value):
+                if id(each) not in seen:
+                    seen.add(id(each))
+                    yield each
+
+    def _variables(self, seen: set[int], metrics: bool) -> Iterator[Variable]:
+        """All variables: its own, trainable ones first, then those of its layers."""
+        own = list(self._own())
+        mine = [v for v in own if isinstance(v, Variable)]
+        for wanted in (True, False):
+            for variable in mine:
+                if variable.trainable is wanted and id(variable) not in seen:
+                    seen.add(id(variable))
+                    yield variable
+        for each in own:
+            if isinstance(each, Layer):
+                yield from each._variables(seen, metrics)
+            elif isinstance(each, Module) or (metrics and not isinstance(each, Variable) and _is_metric(each)):
+                for variable in each.variables:
+                    if id(variable) not in seen:
+                        seen.add(id(variable))
+                        yield variable
+
+    @property
+    def weights(self) -> list[Variable]:
+        """Its variables and those of the layers in it; without the state of metrics."""
+        return list(self._variables(set(), False))
+
+    @property
+    def variables(self) -> list[Variable]:
+        """Its variables and those of the layers and metrics in it."""
+        return list(self._variables(set(), True))
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """Those that are trainable; none if the layer is not."""
+        return list(self._trainable_variables(set()))
+
+    def _trainable_variables(self, seen: set[int]) -> Iterator[Variable]:
+        if not self._self_trainable:
+            return
+        for each in list(self._own()):
+            if isinstance(each, Layer):
+                yield from each._trainable_variables(seen)
+                continue
+            if isinstance(each, Variable):
+                found: Any = (each,) if each.trainable else ()
+            else:
+                found = each.trainable_variables if isinstance(each, Module) else ()
+            for variable in found:
+                if id(variable) not in seen:
+                    seen.add(id(variable))
+                    yield variable
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        """Those that are not."""
+        trainable = {id(v) for v in self.trainable_weights}
+        return [v for v in self.weights if id(v) not in trainable]
+
+    trainable_variables = trainable_weights
+
+    @property
+    def non_trainable_variables(self) -> list[Variable]:
+        """Those that are not, the state of metrics included."""
+        trainable = {id(v) for v in self.trainable_weights}
+        return [v for v in self.variables if id(v) not in trainable]
+
+    @property
+    def trainable(self) -> bool:
+        """Whether it trains. Setting it sets its weights and the layers in it too."""
+        return self._self_trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._self_trainable = bool(value)
+        for weight in self._self_weights:
+            if weight.made_trainable:
+                weight.trainable = value
+        for layer in self._layers:
+            layer.trainable = value
+
+    @property
+    def _layers(self) -> list[Layer]:
+        """The layers in its attributes."""
+        return [m for m in self._own() if isinstance(m, Layer)]
+
+    def _flatten_layers(self, include_self: bool = True, recursive: bool = True) -> Iterator[Layer]:
+        if include_self:
+            yield self
+        for layer in self._layers:
+            yield layer
+            if recursive:
+                yield from layer._flatten_layers(include_self=False)
+
+    def get_weights(self) -> list[np.ndarray[Any, Any]]:
+        """The values of its weights, as NumPy arrays, in one round trip."""
+        weights = self.weights
+        if not weights:
+            return []
+        found = tf.fetch(*weights)
+        return [np.asarray(v) for v in (found if len(weights) > 1 else [found])]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Give its weights other values. Does not wait.
+
+        Raises:
+            ValueError: a wrong number of values, or wrong shapes.
+        """
+        mine = self.weights
+        if len(mine) != len(weights):
+            raise ValueError(
+                f"You called `set_weights(weights)` on layer '{self.name}' with a weight list of length "
+                f"{len(weights)}, but the layer was expecting {len(mine)} weights."
+            )
+        for variable, value in zip(mine, weights, strict=True):
+            shape = tuple(np.shape(value)) if not isinstance(value, Operand) else tuple(value.shape)
+            if variable._spec.shape != shape:
+                raise ValueError(
+                    f"Layer {self.name} weight shape {tuple(variable.shape)} is not compatible with provided weight "
+                    f"shape {shape}."
+                )
+        for variable, value in zip(mine, weights, strict=True):
+            variable.assign(tf.cast(value, variable.dtype))
+
+    def count_params(self) -> int:
+        """The number of elements of its weights.
+
+        Raises:
+            ValueError: it is not built.
+        """
+        if not self.built:
+            raise ValueError(
+                f"You tried to call `count_params` on layer '{self.name}', but the layer isn't built. You can build it "
+                f"manually via: `layer.build(input_shape)`."
+            )
+        return sum(math.prod(w.shape.as_list()) for w in self.weights)
+
+    # --- losses and metrics ------------------------------------------------------------------------------------------
+
+    def add_loss(self, loss: Any) -> None:
+        """Add a scalar tensor (or several) to the losses of this call."""
+        if not context.tracing:
+            self._self_losses.extend(tf.convert_to_tensor(each) for each in nest.flatten(loss))
+
+    @property
+    def losses(self) -> list[Any]:
+        """What `add_loss` and the regularizers of its weights and outputs give, also in the layers within."""
+        found: list[Any] = []
+        for layer in dict.fromkeys(self._flatten_layers()):
+            found.extend(layer._self_losses)
+        for weight in self.trainable_weights:
+            if isinstance(weight, Weight) and weight.regularizer is not None:
+                found.append(weight.regularizer(weight))  # type: ignore[arg-type]
+        return found
+
+    def _clear_losses(self) -> None:
+        for layer in self._flatten_layers():
+            layer._self_losses.clear()
+
+    @property
+    def metrics(self) -> list[Any]:
+        """The metrics in its attributes, and in the layers within."""
+        found = [m for m in self._own() if _is_metric(m)]
+        for layer in self._layers:
+            found.extend(m for m in layer.metrics if m not in found)
+        return found
+
+    # --- configuration -----------------------------------------------------------------------------------------------
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make such a layer again, as plain values.
+
+        Raises:
+            NotImplementedError: the class takes arguments that are no plain values, and has no `get_config` itself.
+        """
+        config: dict[str, Any] = {"name": self.name, "trainable": self.trainable, "dtype": self.dtype.name}
+        if type(self).get_config is Layer.get_config:
+            given = dict(self._self_config)
+            given.update(given.pop("kwargs", {}))
+            for name, value in given.items():
+                if name not in ("name", "trainable", "dtype", "self"):
+                    if not _is_plain(value):
+                        raise NotImplementedError(
+                            f"Object {type(self).__name__} was created by passing non-serializable argument values in "
+                            f"`__init__()`, and therefore the object must override `get_config()` in order to be "
+                            f"serializable: {name}={value!r:.100}"
+                        )
+                    config[name] = value
+        if self._self_batch_input_shape is not None:
+            config["batch_input_shape"] = self._self_batch_input_shape
+        if self.activity_regularizer is not None:
+            config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """A layer made of what `get_config` gave."""
+        return cls(**config)
+
+    # --- in a functional model ---------------------------------------------------------------------------------------
+
+    @property
+    def input(self) -> Any:
+        """The symbolic inputs of its first call.
+
+        Raises:
+            AttributeError: it was never called on symbolic tensors.
+        """
+        return self._node("input").inputs
+
+    @property
+    def output(self) -> Any:
+        """The symbolic outputs of its first call. Raises AttributeError."""
+        return self._node("output").outputs
+
+    def _node(self, what: str) -> Any:
+        if not self._self_nodes:
+            raise AttributeError(f"The layer {self.name} has never been called and thus has no defined {what}.")
+        return self._self_nodes[0]
+
+
+def _building(build: Callable[..., Any]) -> Callable[..., Any]:
+    """`build` within the layer's path, after which the layer is built."""
+
+    def wrapped(self: Layer, *args: Any, **kwargs: Any) -> Any:
+        if not self._self_path:
+            self._self_path = "/".join(self._paths())
+        pushed = not (context.path and context.path[-1] == self._self_name)
+        if pushed:
+            context.path.append(self._self_name)
+        try:
+            found = build(self, *args, **kwargs)
+        finally:
+            if pushed:
+                context.path.pop()
+        self.built = True
+        return found
+
+    wrapped.__wrapped__ = build  # type: ignore[attr-defined]
+    wrapped.__doc__ = build.__doc__
+    return wrapped
+
+
+Layer._signature = _signature_of(Layer)
+
+
+def floating_dtype(dtype: Any) -> DType:
+    """A layer's dtype argument: a name, a dtype, None for float32. Raises ValueError for a mixed policy."""
+    if dtype is None:
+        return as_dtype("float32")
+    name = dtype if isinstance(dtype, str) else getattr(dtype, "name", dtype)
+    if isinstance(name, str) and name.startswith("mixed_"):
+        raise ValueError(f"mixed precision ({name!r}) is not supported: give a dtype such as 'float32' or 'bfloat16'")
+    return as_dtype(dtype)
+
+
+def holds_tensors(value: Any) -> bool:
+    """Whether tensors, arrays or symbolic tensors stand in a nested value."""
+    return any(isinstance(v, Operand | Composite | np.ndarray) for v in nest.flatten(value))
+
+
+def symbols_of(shape: Any, dtype: DType) -> Any:
+    """Symbolic tensors of a shape, or of each of a list or dict of shapes."""
+    if isinstance(shape, dict):
+        return {k: symbols_of(s, dtype) for k, s in shape.items()}
+    if isinstance(shape, list | tuple) and shape and isinstance(shape[0], list | tuple | tf.TensorShape):
+        return [symbols_of(s, dtype) for s in shape]
+    return symbol(Spec(dtype, tuple(tf.TensorShape(shape))), None)
+
+
+def shape_of(value: Any) -> Any:
+    """The shape, as a tuple, of a tensor or of each in a structure; None for what has none."""
+    if isinstance(value, Operand):
+        return tuple(value.shape)
+    if nest.is_nested(value) and len(value) and holds_tensors(value):
+        if isinstance(value, dict):
+            return {k: shape_of(v) for k, v in value.items()}
+        return [shape_of(v) for v in value]
+    return None
+
+
+def _is_metric(value: Any) -> bool:
+    return hasattr(value, "update_state") and hasattr(value, "result") and not isinstance(value, Layer)
+
+
+def _is_plain(value: Any) -> bool:
+    if value is None or isinstance(value, str | int | float | bool | DType):
+        return True
+    if isinstance(value, dict):
+        return all(map(_is_plain, value.values()))
+    return isinstance(value, list | tuple) and all(map(_is_plain, value))
+
+
+__all__ = ["LAYERS", "InputSpec", "Layer"]

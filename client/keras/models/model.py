@@ -1,0 +1,106 @@
+"""`keras.Model`: a layer with training.
+
+Owns: the class, of which one subclasses or which one makes from symbolic inputs and outputs. Does not know how training
+runs (`keras.models.training`) or the graph of a functional model (`keras.models.functional`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from client.api import public
+from client.keras.layers.layer import LAYERS, Layer
+from client.keras.models.training import Trainer
+
+
+@public("keras.Model", "keras.models.Model")
+@LAYERS.add("Functional")
+class Model(Trainer, Layer):
+    """A layer that can be trained: `compile`, `fit`, `evaluate`, `predict`.
+
+    Either subclass it, with layers made in `__init__` and used in `call`, or give it symbolic inputs and outputs:
+    `Model(inputs, outputs, name=None)`.
+
+    >>> import client as tf
+    >>> class Linear(tf.keras.Model):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.w = tf.Variable(5.0, name="weight")
+    ...         self.b = tf.Variable(10.0, name="bias")
+    ...     def call(self, inputs):
+    ...         return inputs * self.w + self.b
+    >>> model = Linear()
+    >>> print(model(tf.constant([1.0])).numpy(), len(model.trainable_variables))
+    [15.] 2
+    """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        if cls is Model and (len(args) >= 2 or "outputs" in kwargs):
+            from client.keras.models.functional import Functional
+
+            return Functional.__new__(Functional, *args, **kwargs)
+        return super().__new__(cls, *args, **kwargs)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        from client.keras.models.functional import Functional
+
+        if args and not isinstance(self, Functional):
+            raise ValueError(f"a Model subclass takes no positional arguments in super().__init__(), not {args!r:.100}")
+        super().__init__(**kwargs)
+        Trainer.__init__(self)
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers in its attributes."""
+        return self._layers
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """The layer called `name`, or at `index`.
+
+        Raises:
+            ValueError: there is none, or neither or both are given.
+        """
+        if index is not None and name is not None:
+            raise ValueError(f"Provide only a layer name or a layer index. Received: index={index}, name={name}.")
+        layers = self.layers
+        if index is not None:
+            if len(layers) <= index:
+                raise ValueError(
+                    f"Was asked to retrieve layer at index {index} but model only has {len(layers)} layers."
+                )
+            return layers[index]
+        for layer in layers:
+            if layer.name == name:
+                return layer
+        if name is None:
+            raise ValueError("Provide either a layer name or layer index at `get_layer`.")
+        raise ValueError(f"No such layer: {name}. Existing layers are: {[layer.name for layer in layers]}.")
+
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Any = None,
+        print_fn: Callable[[str], Any] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: Any = None,
+    ) -> None:
+        """Print its layers, their outputs' shapes and the number of their parameters. Does not wait.
+
+        Raises:
+            ValueError: the model is not built.
+        """
+        from client.keras.models.summary import summary
+
+        summary(self, line_length, print_fn, expand_nested, show_trainable)
+
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        """Build it for the input shape in `config`."""
+        if config.get("input_shape") is not None:
+            self.build(config["input_shape"])
+
+    def to_json(self, **kwargs: Any) -> str:
+        """Its configuration as JSON, for `keras.models.model_from_json`."""
+        return json.dumps({"class_name": type(self).__name__, "config": self.get_config()}, **kwargs)
