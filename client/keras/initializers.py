@@ -331,7 +331,7 @@ for _name, *_parameters in (
     ("LecunUniform", 1.0, "fan_in", "uniform", "Uniform within sqrt(3 / fan_in)."),
     ("LecunNormal", 1.0, "fan_in", "truncated_normal", "Truncated normal, variance 1 / fan_in."),
 ):
-    globals()[_name] = _scaled(_name, *_parameters)
+    globals()[_name] = _scaled(_name, *_parameters)  # type: ignore[arg-type]
 
 
 @public("keras.initializers.Orthogonal", "keras.initializers.OrthogonalInitializer", "keras.initializers.orthogonal")

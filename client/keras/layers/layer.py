@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import inspect
 import itertools
-import math
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -30,7 +29,7 @@ from client.tensor import Composite, Operand, Tensor
 from client.tracking import Tracked, members, snake_case
 from client.variable import Variable
 from protocol.dtypes import DType, as_dtype
-from protocol.spec import Spec
+from protocol.spec import Spec, element_count
 
 LAYERS: Final = Registry("layer")
 
@@ -522,7 +521,7 @@ class Layer(Tracked):
                 f"You tried to call `count_params` on layer '{self.name}', but the layer isn't built. You can build it "
                 f"manually via: `layer.build(input_shape)`."
             )
-        return sum(math.prod(w.shape.as_list()) for w in self.weights)
+        return sum(element_count(w._spec.shape) for w in self.weights)
 
     # --- losses and metrics ------------------------------------------------------------------------------------------
 

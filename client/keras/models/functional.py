@@ -256,63 +256,11 @@ def _fitted(value: Any, spec: Spec) -> Any:
         value = tf.expand_dims(value, -1)
     elif len(shape) == len(wanted) + 1 and shape[-1] == 1:
         value = tf.squeeze(value, -1)
-    elif len(shape) != len(wanted) or any(
-        None not in (a, b) and a != b for a, b in zip(shape, wanted, strict=True)
-    ):
+    elif len(shape) != len(wanted) or any(None not in (a, b) and a != b for a, b in zip(shape, wanted, strict=True)):
         raise ValueError(
             f"Input with shape {shape} is incompatible with the model: expected shape {wanted}, found shape {shape}"
         )
     return tf.cast(value, spec.dtype) if value._spec.dtype is not spec.dtype else value
-
-
-def _ordered(self, inputs: Any) -> list[Any]:
-        """The given inputs in the order of the model's; a dict by the names of the inputs too."""
-        if isinstance(inputs, dict) and not isinstance(self._self_structure, dict):
-            names = [t._origin.layer.name for t in self._self_inputs]
-            if all(n in inputs for n in names):
-                return [inputs[n] for n in names]
-        if isinstance(self._self_structure, dict) and isinstance(inputs, dict):
-            return nest.flatten({k: inputs[k] for k in self._self_structure})
-        flat = nest.flatten(inputs)
-        if len(flat) != len(self._self_inputs):
-            raise ValueError(
-                f'Layer "{self.name}" expects {len(self._self_inputs)} input(s), but it received {len(flat)} input '
-                f"tensors. Inputs received: {inputs}"
-            )
-        return flat
-
-    def get_config(self) -> dict[str, Any]:
-        """The layers' configurations and how they are connected."""
-        from client.keras.models.cloning import functional_config
-
-        return functional_config(self)
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
-        """A model made of what `get_config` gave."""
-        from client.keras.models.cloning import functional_from_config
-
-        return functional_from_config(config, custom_objects)
-
-
-def _fitted(value: Any, spec: Spec) -> Any:
-    """An input as the model wants it: its rank may lack or have a last axis of 1."""
-    if isinstance(value, Tensor) and spec.shape is not None and value._spec.shape is not None:
-        rank, wanted = len(value._spec.shape), len(spec.shape)
-        if rank == wanted - 1 and spec.shape[-1] == 1:
-            value = tf.expand_dims(value, -1)
-        elif rank == wanted + 1 and value._spec.shape[-1] == 1:
-            value = tf.squeeze(value, -1)
-        elif rank != wanted or any(
-            None not in (a, b) and a != b for a, b in zip(value._spec.shape, spec.shape, strict=True)
-        ):
-            raise ValueError(
-                f"Input with shape {tuple(value._spec.shape)} is incompatible with the model: expected shape "
-                f"{spec.shape}, found shape {tuple(value._spec.shape)}"
-            )
-        if value._spec.dtype is not spec.dtype:
-            value = tf.cast(value, spec.dtype)
-    return value
 
 
 def _order(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Node]:
