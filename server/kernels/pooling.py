@@ -78,14 +78,19 @@ def _max_pool_grad(xp: Any, x: Any, y: Any, g: Any, *, window: Ints, strides: In
     return g
 
 
+def _inputs(xp: Any, shape: tuple[int, ...], dtype: Any, views: Sequence[Any], axis: int, ax: Axis) -> tuple[Any, bool]:
+    """An array for what goes back to the inputs, and whether each is in one window at most, so that it is just set."""
+    apart = ax.stride >= ax.size
+    covered = sum(outs[axis].stop - outs[axis].start for outs, _ in views)
+    return (xp.empty if apart and covered == ax.dim else xp.zeros)(shape, dtype), apart
+
+
 def _scatter(xp: Any, source: Any, pooled: Any, g: Any, axis: int, ax: Axis) -> Any:
     """Each output's part of `g` to the first input that equals it. The last one in its window needs no comparison:
     what is left by then is its own.
     """
     views = list(_views(axis, ax))
-    apart = ax.stride >= ax.size  # each input is in one window at most
-    covered = sum(outs[axis].stop - outs[axis].start for outs, _ in views)
-    dx = (xp.empty if apart and covered == ax.dim else xp.zeros)(source.shape, g.dtype)
+    dx, apart = _inputs(xp, source.shape, g.dtype, views, axis, ax)
     left = g
     for i, (outs, ins) in enumerate(views):
         if i == len(views) - 1:
@@ -143,9 +148,13 @@ def _avg_pool_grad(xp: Any, g: Any, *, input_sizes: Ints, window: Ints, strides:
     steps = _steps(input_sizes, window, strides, padding)
     g = g / _counts(xp, g.ndim, steps, g.dtype)
     for axis, ax in steps[::-1]:
-        dx = xp.zeros(_shape(g, axis, ax.dim), g.dtype)
-        for outs, ins in _views(axis, ax):
-            dx[ins] += g[outs]
+        views = list(_views(axis, ax))
+        dx, apart = _inputs(xp, _shape(g, axis, ax.dim), g.dtype, views, axis, ax)
+        for outs, ins in views:
+            if apart:
+                dx[ins] = g[outs]
+            else:
+                dx[ins] += g[outs]
         g = dx
     return g
 
