@@ -1,7 +1,7 @@
 """Reads: the one thing that waits.
 
-Owns: `read`, `fetch`, `read_summary`, `resolve_shape`; which values are remembered. Does not know the stream beyond
-starting and finishing reads.
+Owns: `read`, `fetch`, `Pending`, `read_summary`, `resolve_shape`; which values are remembered. Does not know the stream
+beyond starting and finishing reads.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from protocol.spec import Spec, merge_shapes
 from protocol.wire import MAX_INLINE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from concurrent.futures import Future
 
     from client.answers import Read
@@ -173,6 +174,41 @@ def _future(operands: list[Operand], wanted: list[_Wanted]) -> Future[Any]:
     else:
         resolve()
     return future
+
+
+class Pending:
+    """Values on their way that nobody waits for yet, and no thread either: `arrived` says whether they are here.
+
+    For what looks at values now and then and must not hold anybody up: progress bars, checks of a loss.
+    """
+
+    __slots__ = ("_operands", "_wanted")
+
+    def __init__(self, tensors: Sequence[Operand]) -> None:
+        self._operands = list(tensors)
+        self._wanted = _start([t for t in self._operands if getattr(t, "_value", None) is None])
+
+    @property
+    def arrived(self) -> bool:
+        """Whether the values, or the errors, are here."""
+        return all(w.read.finished for w in self._wanted)
+
+    def wait(self, timeout: float) -> bool:
+        """Whether they arrived within some seconds. Not counted as a wait: for what has nothing else to do."""
+        return all(w.read.wait(timeout) for w in self._wanted)
+
+    def values(self) -> list[Any]:
+        """The values, as `fetch` gives them. Waits for those that have not arrived; raises what has failed."""
+        if not self._wanted:
+            found = _results(self._operands, [])
+        elif self.arrived:
+            _finish(self._wanted)
+            found = _results(self._operands, self._wanted)
+        else:
+            with self._wanted[0].session.waiting():
+                _finish(self._wanted)
+                found = _results(self._operands, self._wanted)
+        return found if len(self._operands) > 1 else [found]
 
 
 def read_summary(tensor: Tensor) -> tuple[np.ndarray[Any, Any], tuple[int, ...]]:

@@ -97,7 +97,7 @@ class LogNumber(numbers.Real):
     def __int__(self) -> int:
         return int(float(self))
 
-    def __hash__(self) -> int:
+    def __hash__(self) -> int:  # type: ignore[override]
         return hash(float(self))
 
     def __round__(self, ndigits: int | None = None) -> Any:

@@ -47,8 +47,8 @@ class Progbar:
     >>> import client as tf
     >>> bar = tf.keras.utils.Progbar(2, verbose=2)
     >>> bar.update(1, [("loss", 3.0)])
-    >>> bar._average("loss")
-    3.0
+    >>> bar.update(2, [("loss", 2.0)])
+    2/2 - 0s - ... - loss: 2.0000
     """
 
     def __init__(
