@@ -58,6 +58,15 @@ def _unsorted_mean(data: Spec, segment_ids: Spec, *, num_segments: int | Unknown
     return Spec(_mean_dtype(data.dtype), _unsorted_shape(data, segment_ids, num_segments))
 
 
+def _segment_rows(params: Spec, segment_ids: Spec) -> Spec:
+    """The row of each id, zeros for a negative one: how a gradient passes through a reduction over segments."""
+    if params.rank == 0:
+        raise InvalidArgumentError("params must be at least 1 dimensional")
+    if params.shape is None or segment_ids.shape is None:
+        return Spec(params.dtype, None)
+    return Spec(params.dtype, (*segment_ids.shape, *params.shape[1:]))
+
+
 _SORTED_DOC = (
     "result[s] is {what} data[i] over all i with segment_ids[i] == s. `segment_ids` is a sorted vector, an id for each "
     "row of `data`; the result has a row for every id up to the last, {empty} where an id does not occur."
@@ -102,3 +111,5 @@ for _name, _types, _what, _empty in _UNSORTED:
         public=f"math.unsorted_segment_{_name}",
         doc=_UNSORTED_DOC.format(what=_what, empty=_empty),
     )
+
+op("segment_rows", "params segment_ids:int", infer=_segment_rows, types=NUMERIC)

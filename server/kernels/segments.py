@@ -218,3 +218,22 @@ for _name, _reduce in (
     ("prod", _combined("multiply", _constant(1))),
 ):
     kernel(f"unsorted_segment_{_name}", _unsorted(_reduce))
+
+
+def _segment_rows(xp: Any, params: Any, segment_ids: Any) -> Any:
+    """Ids out of range give zeros on a GPU."""
+    count, ids = len(params), segment_ids.astype(xp.int64)
+    shape = (*ids.shape, *params.shape[1:])
+    if xp is np and ids.size and ids.max() >= count:
+        raise InvalidArgumentError(f"segment_ids has an id out of range [0, {count})")
+    if not count or not ids.size:
+        return xp.zeros(shape, params.dtype)
+    kept = (ids >= 0) & (ids < count)
+    if xp is np and kept.all():
+        return params[ids]
+    found = params[xp.where(kept, ids, 0)]
+    found[~kept] = 0
+    return found
+
+
+kernel("segment_rows", _segment_rows)

@@ -90,12 +90,17 @@ class Problem:
                 moved[i] = moved[i] + d * step
         return [tf.identity(tf.constant(v)) for v in moved]
 
+    def weights_of(self, result: Any) -> np.ndarray:
+        """Random weights; 0 for the limits of the dtype, which stand for "no elements"."""
+        value = result.numpy()
+        return np.where(np.abs(value) < 1e300, self.like(value), 0).astype(value.dtype)
+
     def value(self, tensors: Sequence[Any]) -> Any:
         """f: a real scalar."""
         found = call(self.case.op, *tensors, **self.attrs)
         results = [r for r in (found if isinstance(found, tuple) else (found,)) if r.dtype.differentiable]
         if self.weights is None:
-            self.weights = [tf.constant(self.like(np.zeros(r.shape, r.dtype.numpy))) for r in results]
+            self.weights = [tf.constant(self.weights_of(r)) for r in results]
         total = tf.constant(0.0, tf.float64)
         for r, w in zip(results, self.weights, strict=True):
             part = tf.reduce_sum(tf.math.conj(w) * r)

@@ -109,7 +109,31 @@ def unsorted_segments(name: str) -> list[Case]:
     ]
 
 
+def _rows_of(params: np.ndarray, ids: np.ndarray) -> Any:
+    found = [params[i] if i >= 0 else np.zeros(params.shape[1:], params.dtype) for i in ids.reshape(-1).tolist()]
+    return np.reshape(np.array(found, params.dtype), ids.shape + params.shape[1:])
+
+
+def segment_rows() -> list[Case]:
+    made = lambda *shape, dtype="float32": array(*shape, dtype=dtype, seed="rows", high=4)
+    ids = np.array([[1, 0, -1], [2, 1, 1]])
+    pairs = [
+        *((t.name, made(3, 2, dtype=t), ids) for t in lookup("segment_rows").types),
+        *((f"ids-{t}", made(3, 2), np.array([2, 0], t)) for t in ("int8", "int32", "uint64")),
+        ("vector", made(3), ids),
+        ("scalar-id", made(3, 2), np.int32(2)),
+        ("dropped-id", made(3, 2), np.int32(-1)),
+        ("deep", made(3, 1, 2, 1, 2), ids),
+        ("strided", layouts(made(3, 4)), layouts(ids)),
+        ("no-ids", made(3, 2), np.zeros((0, 2), "int32")),
+        ("no-columns", made(3, 0), ids),
+        ("no-rows", made(0, 2), np.array([-1, -3])),
+    ]
+    return [case("segment_rows", params, i, ref=_rows_of, label=label) for label, params, i in pairs]
+
+
 CASES = [
+    *segment_rows(),
     *(c for name in ("sum", "mean", "max", "min", "prod") for c in sorted_segments(name)),
     *(c for name in ("sum", "mean", "max", "min", "prod", "sqrt_n") for c in unsorted_segments(name)),
     case(

@@ -14,6 +14,14 @@ TIES = np.array([[3, 1, 3, 2, 1, 1], [2, 2, 2, 2, 2, 2], [5, 4, 3, 2, 1, 0]])
 HOLES = np.array([3, nan, 1, inf, nan, -inf, 0.0, -0.0, 1], "float32")
 
 
+def distinct(*shape: int, dtype: Any = "float32", seed: str = "") -> np.ndarray:
+    """All values differ by 1/8 or more (by 1 among integers), in random order."""
+    size = int(np.prod(shape))
+    step = 1 if dtypes.as_dtype(dtype).is_integer else 8
+    order = array(size, dtype="float64", seed=seed).argsort()
+    return (order.reshape(shape) / step).astype(dtypes.as_dtype(dtype).numpy)
+
+
 def _key(value: Any) -> tuple[bool, Any]:
     """NaN counts as greater than all numbers."""
     return (value != value, 0 if value != value else value)
@@ -78,12 +86,9 @@ def _in_top_k(targets: np.ndarray, predictions: np.ndarray, k: int) -> Any:
 
 
 TOP = [
-    *(
-        case("top_k", array(3, 9, dtype=t, seed="top", high=5), ref=_top_k, label=t.name, k=2)
-        for t in lookup("top_k").types
-    ),
+    *(case("top_k", distinct(3, 9, dtype=t, seed="top"), ref=_top_k, label=t.name, k=2) for t in lookup("top_k").types),
     *(case("top_k", TIES, ref=_top_k, label=f"ties-{k}", k=k, gradient=False) for k in (0, 1, 2, 3, 6)),
-    *(case("top_k", array(2, 1, 2, 3, 40, seed="deep"), ref=_top_k, label=f"deep-{k}", k=k) for k in (1, 3, 10, 40)),
+    *(case("top_k", distinct(2, 1, 2, 3, 40, seed="deep"), ref=_top_k, label=f"deep-{k}", k=k) for k in (1, 3, 10, 40)),
     *(
         case(
             "top_k",
@@ -102,7 +107,7 @@ TOP = [
     *(case("top_k", HOLES, ref=_top_k, label=f"special-{k}", k=k, gradient=False) for k in (1, 2, 4, 9)),
     case("top_k", array(4, seed="d"), ref=_top_k, label="default"),
     case("top_k", array(6, seed="u"), ref=_top_k, label="unsorted", k=3, sorted=False),
-    case("top_k", layouts(array(3, 20, seed="s")), ref=_top_k, label="strided", k=4),
+    case("top_k", layouts(distinct(3, 20, seed="s")), ref=_top_k, label="strided", k=4),
     case(
         "top_k", np.zeros((0, 3), "float32"), ref=lambda x, k: (np.zeros((0, 2)), np.zeros((0, 2))), label="empty", k=2
     ),
