@@ -83,7 +83,7 @@ def execute(op: Op, inputs: Sequence[Operand], attrs: Mapping[str, Any] = _NO_AT
         values = True
     if session.lost is not None:
         if session.symbolic:
-            return session.apply(op, inputs, attrs, inferred)
+            return session.apply(op, inputs, attrs, inferred)  # type: ignore[attr-defined]
         session.check()
     number = session.bound.get(op.name)
     if number is None:

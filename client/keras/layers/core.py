@@ -16,6 +16,8 @@ from client.tensor import Tensor
 class WeightOptions:
     """The arguments that layers with a kernel and a bias share, and their configuration."""
 
+    activation: Any
+    use_bias: bool
     kernel_initializer: Any
     kernel_regularizer: Any
     kernel_constraint: Any
@@ -24,23 +26,32 @@ class WeightOptions:
     bias_constraint: Any
 
     def _take(self, activation: Any, use_bias: bool, **options: Any) -> None:
-        """Remember `kernel_initializer` and so on, each turned into the object that it names."""
-        self.activation = activations.get(activation)
-        self.use_bias = use_bias
+        """`_remember` with the arguments that most of them have."""
+        self._remember(activation=activation, use_bias=use_bias, **options)
+
+    def _remember(self, **options: Any) -> None:
+        """Set attributes; those whose names end in `initializer` and so on, to the object that the value names."""
         for name, value in options.items():
-            kind = name.rpartition("_")[2]
-            setattr(self, name, _KINDS[kind].get(value))
+            kind = _KINDS.get(name.rpartition("_")[2])
+            setattr(self, name, value if kind is None else kind.get(value))
         self._self_options = tuple(options)
 
     def _options(self) -> dict[str, Any]:
         """Their configuration."""
-        found: dict[str, Any] = {"activation": activations.serialize(self.activation), "use_bias": self.use_bias}
+        found: dict[str, Any] = {}
         for name in self._self_options:
-            found[name] = _KINDS[name.rpartition("_")[2]].serialize(getattr(self, name))
+            kind = _KINDS.get(name.rpartition("_")[2])
+            value = getattr(self, name)
+            found[name] = value if kind is None else kind.serialize(value)
         return found
 
 
-_KINDS: dict[str, Any] = {"initializer": initializers, "regularizer": regularizers, "constraint": constraints}
+_KINDS: dict[str, Any] = {
+    "initializer": initializers,
+    "regularizer": regularizers,
+    "constraint": constraints,
+    "activation": activations,
+}
 
 
 @public("keras.layers.Dense")
