@@ -90,6 +90,11 @@ class Problem:
                 moved[i] = moved[i] + d * step
         return [tf.identity(tf.constant(v)) for v in moved]
 
+    def step_like(self, value: np.ndarray) -> np.ndarray:
+        """A random direction from a value: self-adjoint where the value must be."""
+        found = self.like(value)
+        return (found + np.conj(np.swapaxes(found, -1, -2))) / 2 if self.case.symmetric else found
+
     def weights_of(self, result: Any) -> np.ndarray:
         """Random weights; 0 for the limits of the dtype, which stand for "no elements"."""
         value = result.numpy()
@@ -98,6 +103,8 @@ class Problem:
     def value(self, tensors: Sequence[Any]) -> Any:
         """f: a real scalar."""
         found = call(self.case.op, *tensors, **self.attrs)
+        if self.case.observe is not None:
+            found = self.case.observe(tf, *(found if isinstance(found, tuple) else (found,)))
         results = [r for r in (found if isinstance(found, tuple) else (found,)) if r.dtype.differentiable]
         if self.weights is None:
             self.weights = [tf.constant(self.weights_of(r)) for r in results]
@@ -127,7 +134,9 @@ class Problem:
     def direction(self, gradients: Sequence[Any]) -> list[np.ndarray]:
         """A random direction, in the inputs that have a gradient."""
         return [
-            self.like(self.inputs[i]) if g is not None and i not in self.case.fixed else np.zeros_like(self.inputs[i])
+            self.step_like(self.inputs[i])
+            if g is not None and i not in self.case.fixed
+            else np.zeros_like(self.inputs[i])
             for i, g in zip(self.where, gradients, strict=True)
         ]
 

@@ -39,6 +39,8 @@ class Case:
     static: bool = True  # whether the client can know the result's shape
     gradient: bool = True  # False where the case sits on a kink or a pole, so that differences mean nothing
     fixed: tuple[int, ...] = ()  # inputs that follow from others, so that moving them alone means nothing
+    symmetric: bool = False  # an op of self-adjoint matrices: only along those do differences mean something
+    observe: Callable[..., Any] | None = None  # what to differentiate of results that are unique up to signs or phases
     marks: tuple[Any, ...] = field(default=())
     canonical: Callable[..., Any] | None = None  # makes a result that is unique up to signs or order comparable
 
@@ -121,7 +123,11 @@ def elementwise(
 
 def case(op: str, *inputs: Any, ref: Callable[..., Any], label: str = "", **options: Any) -> Case:
     """One case. Options that are fields of `Case` go there, the others are the op's attributes."""
-    fields = {k: options.pop(k) for k in ("loose", "static", "canonical", "gradient", "fixed", "marks") if k in options}
+    fields = {
+        k: options.pop(k)
+        for k in ("loose", "static", "canonical", "gradient", "fixed", "symmetric", "observe", "marks")
+        if k in options
+    }
     return Case(op, tuple(np.asarray(i) for i in inputs), options, ref, label, **fields)
 
 

@@ -136,6 +136,24 @@ def rows(op, ref, make=regular, empty=None, **options):
 
 
 EMPTY = ((0, 0), (2, 0, 0), (0, 3, 3))
+
+
+def vector_products(tf, *stacks):
+    """The products of each column of one or two matrices with itself and with each other: no phases left."""
+    return [tf.einsum("...ik,...jk->...kij", a, tf.math.conj(b)) for i, a in enumerate(stacks) for b in stacks[i:]]
+
+
+def observed_vectors(tf, values, vectors):
+    return (values, *vector_products(tf, vectors))
+
+
+def observed_svd(tf, s, u, v):
+    """Of the columns that belong to no singular value, each with itself."""
+    size = s.shape[-1]
+    extras = [p for x in (u, v) for p in vector_products(tf, x[..., size:])]
+    return (s, *vector_products(tf, u[..., :size], v[..., :size]), *extras)
+
+
 NAN = np.array([[np.nan, 1], [1, 2]], "float32")
 
 
@@ -219,16 +237,32 @@ SOLVERS = [
 ]
 
 
-def tall_and_wide(op, ref, canonical, **attrs):
+def refused(op, shape, full_matrices=False):
+    """Whether TensorFlow has no gradient for matrices of that shape."""
+    rows, columns = shape[-2:]
+    return full_matrices and (rows > columns if op == "qr" else abs(rows - columns) > 1)
+
+
+def tall_and_wide(op, ref, canonical, observe=None, **attrs):
     def row(label, values):
-        return case(op, values, ref=each(ref), label=f"{label}{suffix}", loose=LOOSE, canonical=canonical, **attrs)
+        return case(
+            op,
+            values,
+            ref=each(ref),
+            label=f"{label}{suffix}",
+            loose=LOOSE,
+            canonical=canonical,
+            observe=observe,
+            gradient=not refused(op, values.shape, **attrs),
+            **attrs,
+        )
 
     suffix = "-full" if attrs.get("full_matrices") else ""
     return [
         *(
             row(f"{t.name}-{r}x{c}", array(2, r, c, dtype=t))
             for t in lookup(op).types
-            for r, c in ((4, 2), (2, 4), (3, 3))
+            for r, c in ((4, 2), (2, 4), (3, 2), (2, 3), (3, 3))
         ),
         row("matrix", array(5, 3)),
         row("deep", array(1, 2, 1, 2, 3, 2)),
@@ -247,18 +281,33 @@ def nan_then_diagonal(tensor):
 
 
 DECOMPOSITIONS = [
-    *rows("cholesky", lambda x: scipy.linalg.cholesky(x, lower=True), definite, empty=like_input),
-    case("cholesky", [[4.0, 99.0], [2.0, 3.0]], ref=lambda x: np.array([[2, 0], [1, np.sqrt(2)]]), label="lower"),
+    *rows("cholesky", lambda x: scipy.linalg.cholesky(x, lower=True), definite, empty=like_input, symmetric=True),
+    case(
+        "cholesky",
+        [[4.0, 99.0], [2.0, 3.0]],
+        ref=lambda x: np.array([[2, 0], [1, np.sqrt(2)]]),
+        label="lower",
+        symmetric=True,
+    ),
     *tall_and_wide("qr", qr, qr_signs),
     *tall_and_wide("qr", qr, qr_signs, full_matrices=True),
     case("qr", np.zeros((0, 2)), ref=spanned((0, 0), (0, 2)), label="no-rows"),
     case("qr", np.zeros((2, 0)), ref=spanned((2, 0), (0, 0)), label="no-columns"),
-    case("qr", np.zeros((2, 0)), ref=spanned((2, 2), (2, 0)), label="no-columns-full", full_matrices=True),
+    case(
+        "qr", np.zeros((2, 0)), ref=spanned((2, 2), (2, 0)), label="no-columns-full", gradient=False, full_matrices=True
+    ),
     case("qr", np.zeros((0, 3, 2)), ref=spanned((0, 3, 2), (0, 2, 2)), label="no-batch"),
-    *tall_and_wide("svd", svd, svd_signs),
-    *tall_and_wide("svd", svd, svd_signs, full_matrices=True),
+    *tall_and_wide("svd", svd, svd_signs, observe=observed_svd),
+    *tall_and_wide("svd", svd, svd_signs, observe=observed_svd, full_matrices=True),
     case("svd", np.zeros((0, 2)), ref=spanned((0,), (0, 0), (2, 0)), label="no-rows"),
-    case("svd", np.zeros((2, 0)), ref=spanned((0,), (2, 2), (0, 0)), label="no-columns-full", full_matrices=True),
+    case(
+        "svd",
+        np.zeros((2, 0)),
+        ref=spanned((0,), (2, 2), (0, 0)),
+        label="no-columns-full",
+        gradient=False,
+        full_matrices=True,
+    ),
     case("svd", np.zeros((0, 3, 2)), ref=spanned((0, 2), (0, 3, 2), (0, 2, 2)), label="no-batch"),
     *tall_and_wide("svdvals", lambda x: scipy.linalg.svdvals(x), None),
     case("svdvals", np.zeros((0, 2)), ref=lambda x: np.zeros(0), label="no-rows"),
@@ -274,11 +323,25 @@ DECOMPOSITIONS = [
 
 
 EIGEN = [
-    *rows("eigh", hermitian_eig, definite, canonical=vector_signs, empty=lambda x: (x.sum(-1), x)),
+    *rows(
+        "eigh",
+        hermitian_eig,
+        definite,
+        canonical=vector_signs,
+        observe=observed_vectors,
+        empty=lambda x: (x.sum(-1), x),
+    ),
     *rows("eigvalsh", lambda x: hermitian_eig(x, False), definite, empty=lambda x: x.sum(-1)),
-    *rows("eig", eig_reference, canonical=in_order, empty=lambda x: (x.sum(-1), x)),
+    *rows("eig", eig_reference, canonical=in_order, observe=observed_vectors, empty=lambda x: (x.sum(-1), x)),
     *rows("eigvals", lambda x: eig_reference(x, False), canonical=in_order, empty=lambda x: x.sum(-1)),
-    case("eig", [[0.0, -1.0], [1.0, 0.0]], ref=eig_reference, label="rotation", canonical=in_order),
+    case(
+        "eig",
+        [[0.0, -1.0], [1.0, 0.0]],
+        ref=eig_reference,
+        label="rotation",
+        canonical=in_order,
+        observe=observed_vectors,
+    ),
     case("eigvalsh", [[3.0, 99.0], [2.0, 4.0]], ref=lambda x: (7 + np.array([-1, 1]) * np.sqrt(17)) / 2, label="lower"),
 ]
 
