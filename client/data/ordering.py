@@ -62,7 +62,8 @@ class Ordering(Base):
 
         def make(d: Any) -> Any:
             def stage(run: Run, upload: bool) -> Stage:
-                return stages.Chain(stages.repeats(lambda: d._stage(run, upload), times))
+                each = max(0, d._size()) if d._cheap and not _caches(d) else 0
+                return stages.Chain(stages.repeats(lambda: d._stage(run, upload), times, each), each)
 
             return d._same("Repeat", stage, size)
 
@@ -207,6 +208,11 @@ def _cached(source: Any) -> Any:
         return stages.Listed(elements[0]) if elements else stages.Store(source._stage(run, False), elements.append)
 
     return source._same("Cache", stage, lambda have: have)
+
+
+def _caches(dataset: Any) -> bool:
+    """Whether a pass has to be made for the next one."""
+    return dataset._kind == "Cache" or any(map(_caches, dataset._inputs))
 
 
 def _unknown(have: int) -> int:

@@ -161,13 +161,20 @@ class Skip(Stage):
 
 
 class Chain(Stage):
-    """Stages one after the other, each made when its turn comes."""
+    """Stages one after the other, each made when its turn comes.
 
-    __slots__ = ("_current", "_following")
+    Args:
+        stages: what makes them.
+        size: how many elements each of them has, where that is known: whole stages are passed over without their work.
+    """
 
-    def __init__(self, stages: Iterator[Callable[[], Stage]]) -> None:
+    __slots__ = ("_current", "_following", "_size", "_untouched")
+
+    def __init__(self, stages: Iterator[Callable[[], Stage]], size: int = 0) -> None:
         self._following: Iterator[Callable[[], Stage]] | None = stages
         self._current: Stage | None = None
+        self._size = size
+        self._untouched = False
 
     def _advance(self) -> Stage | None:
         if self._following is None:
@@ -176,11 +183,13 @@ class Chain(Stage):
         self._current = make() if make is not None else None
         if self._current is None:
             self._following = None
+        self._untouched = True
         return self._current
 
     def next(self) -> Any:
         stage = self._current or self._advance()
         while stage is not None:
+            self._untouched = False
             try:
                 return stage.next()
             except StopIteration:
@@ -197,28 +206,38 @@ class Chain(Stage):
             if stage is None:
                 break
             found = [*found, *stage.many(count - len(found))]
+        self._untouched = False
         return found
 
     def skip(self, count: int) -> int:
         passed = 0
         stage = self._current or self._advance()
-        while stage is not None:
-            passed += stage.skip(count - passed)
-            if passed >= count:
-                break
-            stage = self._advance()
+        while stage is not None and passed < count:
+            if self._untouched and 0 < self._size <= count - passed:
+                passed += self._size
+            else:
+                self._untouched = False
+                passed += stage.skip(count - passed)
+                if passed >= count:
+                    break
+            self._current = None
+            if passed < count:
+                stage = self._advance()
         return passed
 
 
-def repeats(make: Callable[[], Stage], count: int) -> Iterator[Callable[[], Stage]]:
-    """For `Chain`: a stage again and again, without end where the count is negative; until one gives nothing."""
+def repeats(make: Callable[[], Stage], count: int, size: int = 0) -> Iterator[Callable[[], Stage]]:
+    """For `Chain`: a stage again and again, without end where the count is negative; until one gives nothing.
+
+    With a `size`, each is known to give something.
+    """
     done = 0
     empty = False
 
     def start() -> Stage:
         nonlocal empty
         stage = make()
-        if count >= 0:
+        if count >= 0 or size:
             return stage
         first = stage.many(1)
         empty = not first

@@ -138,7 +138,8 @@ def component(value: Any) -> Any:
     if isinstance(value, Composite) or (type(value) is list and any(isinstance(v, Operand) for v in _leaves(value))):
         return component(convert_to_tensor(value))
     array = to_array(value)
-    return array.copy() if isinstance(value, np.ndarray) and np.may_share_memory(array, value) else array
+    # An array of somebody else's, or what `__array__` gave, may be written to later.
+    return array.copy() if array is value or (array.ndim and hasattr(value, "__array__")) else array
 
 
 def _leaves(value: list[Any]) -> Iterator[Any]:

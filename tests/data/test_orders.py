@@ -162,6 +162,43 @@ def test_later_passes_of_another_program_go_on_where_this_one_ends():
     assert values(there) == values(here)
 
 
+def test_whole_passes_are_skipped_without_their_work():
+    def made():
+        return D.range(100_000).shuffle(100_000, seed=1).repeat()
+
+    first = iter(made())
+    other = iter(made())
+    other.restore({"count": 300_000, "draws": {}})
+    for _ in range(300_000 // 1000):
+        first._stage.many(1000)
+    assert [int(next(other)) for _ in range(5)] == [int(next(first)) for _ in range(5)]
+    other = iter(made())
+    other.restore({"count": 10**9, "draws": {}})  # 10,000 passes
+    assert 0 <= int(next(other)) < 100_000
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: D.random().take(20),
+        lambda: D.sample_from_datasets([D.range(9).shuffle(9), D.range(20, 29)], [0.5, 0.5]),
+        lambda: D.range(4).flat_map(lambda x: D.range(5).shuffle(5, seed=3).map(lambda y: y + 10 * x)),
+        lambda: D.zip((D.range(9).shuffle(9).repeat(2).prefetch(3), D.range(18).shuffle(4))).prefetch(2),
+        lambda: D.range(20).filter(lambda x: x % 3 != 0).batch(4).unbatch(),
+        lambda: D.range(6).interleave(lambda x: D.range(x), cycle_length=3, block_length=2).scan(
+            np.int64(0), lambda s, x: (s + x, s)
+        ),
+    ],
+)  # fmt: skip
+def test_other_pipelines_are_taken_up_again(make):
+    first = iter(make())
+    for _ in range(7):
+        next(first)
+    other = iter(make())
+    other.restore(json.loads(json.dumps(first.state())))
+    assert [tf.nest.map_structure(int, x) for x in other] == [tf.nest.map_structure(int, x) for x in first]
+
+
 def test_functions_are_not_called_for_what_is_skipped():
     calls = []
     dataset = D.range(10).map(lambda x: calls.append(x) or x)

@@ -60,6 +60,14 @@ def test_sources_are_copied():
     assert next(iter(whole)).numpy().tolist() == [0, 1, 2, 3]
     assert array.flags.writeable
 
+    class Holder:
+        def __array__(self, dtype=None, copy=None):
+            return array
+
+    dataset = tf.data.Dataset.from_tensor_slices(Holder())
+    array[:] = 7
+    assert [int(x) for x in dataset] == [-1] * 4
+
 
 def test_yielded_arrays_are_copied():
     import numpy as np

@@ -210,6 +210,17 @@ def test_many_abandoned_iterators_leave_nothing():
     assert tf.stats()["server_tensors"] <= before
 
 
+def test_elements_that_take_long_are_left_to_a_thread(monkeypatch):
+    monkeypatch.setattr("client.data.ahead._SLOW", -1.0)
+    iterator = iter(D.range(100).shuffle(100, seed=1).batch(2).prefetch(3))
+    found = [next(iterator) for _ in range(10)]
+    assert len(prefetchers()) == 1
+    found += list(iterator)
+    expected = list(D.range(100).shuffle(100, seed=1).batch(2))
+    assert [b.numpy().tolist() for b in found] == [b.numpy().tolist() for b in expected]
+    wait_until(lambda: not prefetchers(), 10)
+
+
 def test_failures_in_a_thread_are_raised_where_the_element_would_be():
     def failing(x):
         if int(x) == 3:
