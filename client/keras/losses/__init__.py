@@ -1,0 +1,6 @@
+"""The names of `tf.keras.losses`."""
+
+from client.api import names_in
+from client.keras.losses import classification, loss, regression
+
+globals().update(names_in("keras.losses"))
