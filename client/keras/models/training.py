@@ -1,7 +1,641 @@
-"""Training of models: `compile`, `fit`, `evaluate`, `predict`."""
+"""Training of models: `compile`, `fit`, `evaluate`, `predict` and the steps they are made of.
+
+Owns: `Trainer`, the order of what happens. Does not know where batches come from (`data_adapter`), which loss belongs
+to which output (`compiled`), what callbacks do, nor layers.
+
+Nothing here waits for the server but: the end of an epoch, once; the end of `evaluate` and `predict`; and whoever looks
+at a value that a step returned.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import inspect
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+import numpy as np
+
+import client as tf
+from client import context, nest
+from client.keras.callbacks import CallbackList
+from client.keras.logs import Logs, flattened
+from client.keras.models.compiled import CompileLoss, CompileMetrics, rows
+from client.keras.models.data_adapter import (
+    Batches,
+    Epochs,
+    batches,
+    class_weights,
+    split,
+    unpack_x_y_sample_weight,
+)
+from client.reading import Pending
+from client.tensor import Operand
+
+_GROUP_BYTES: Final = 2**20
+"""Bytes of predictions that are read together."""
+_GROUPS: Final = 64
+"""How many such groups may be on their way."""
+
 
 class Trainer:
-    """What a model needs to be trained."""
+    """What a model needs to be trained: a base of `keras.Model`, beside `Layer`.
+
+    `train_step`, `test_step`, `predict_step`, `compute_loss` and `compute_metrics` can be overridden.
+    """
+
+    compiled = False
+    optimizer: Any = None
+    loss: Any = None
+    history: Any = None
+    stop_training = False
+    stop_evaluating = False
+    stop_predicting = False
+    run_eagerly = False
+    jit_compile: Any = False
+    steps_per_execution = 1
+    _self_compile_loss: CompileLoss | None = None
+    _self_compile_metrics: CompileMetrics | None = None
+    _self_loss_tracker: Any = None
+    _self_rate: float | None = None  # the learning rate, where it is known without reading it
+    _self_lean = False  # whether the results of metrics are not wanted from a step of the base's own
+
+    # --- compile -----------------------------------------------------------------------------------------------------
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: Any = "auto",
+        auto_scale_loss: bool = True,
+    ) -> None:
+        """Choose how it is trained.
+
+        Args:
+            optimizer: an optimizer or its name.
+            loss: a loss, a function of `(y_true, y_pred)`, or its name; a list or dict of them for several outputs.
+            loss_weights: what the outputs' losses are multiplied by in their sum.
+            metrics: metrics, functions or names; "accuracy" and "crossentropy" choose by the shapes. For several
+                outputs a list of lists, or a dict of them.
+            weighted_metrics: metrics that take sample and class weights into account; the others don't.
+            run_eagerly: kept; steps are always run eagerly.
+            steps_per_execution: how many steps are made between calls of callbacks.
+            jit_compile: kept, and of no effect.
+            auto_scale_loss: of no effect: there is no mixed precision.
+
+        Raises:
+            ValueError: an unknown name, or an argument of another structure.
+        """
+        self.optimizer = tf.keras.optimizers.get(optimizer)
+        names = _output_names(self)
+        self._self_compile_loss = None if loss is None else CompileLoss(loss, loss_weights, names)
+        self.loss = loss
+        given = metrics is not None or weighted_metrics is not None
+        self._self_compile_metrics = CompileMetrics(metrics, weighted_metrics, names) if given else None
+        self._self_loss_tracker = tf.keras.metrics.Mean(name="loss")
+        self.run_eagerly = run_eagerly
+        self.jit_compile = jit_compile
+        self.steps_per_execution = steps_per_execution
+        self.stop_training = False
+        self.compiled = True
+        self._self_rate = None
+
+    def _assert_compiled(self, method: str) -> None:
+        if not self.compiled:
+            raise ValueError(f"You must call `compile()` before using the model: `{method}` needs it.")
+
+    # --- metrics -----------------------------------------------------------------------------------------------------
+
+    @property
+    def metrics(self) -> list[Any]:
+        """All its metrics: the mean loss, those of `compile`, the outputs' losses, those in attributes and layers."""
+        found: list[Any] = []
+        if self.compiled:
+            found.append(self._self_loss_tracker)
+            if self._self_compile_metrics is not None:
+                found.append(self._self_compile_metrics)
+            if self._self_compile_loss is not None:
+                found.extend(self._self_compile_loss.metrics)
+        known = {id(m) for m in found}
+        return found + [m for m in _own_metrics(self) if id(m) not in known]
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """The names of `metrics`."""
+        return [m.name for m in self.metrics]
+
+    @property
+    def metrics_variables(self) -> list[Any]:
+        """The variables of `metrics`."""
+        return [v for m in self.metrics for v in m.variables]
+
+    def reset_metrics(self) -> None:
+        """Let all metrics begin anew."""
+        for metric in self.metrics:
+            metric.reset_state()
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        """The values of all metrics, as tensors by name."""
+        found: dict[str, Any] = {}
+        for metric in self.metrics:
+            value = metric.result()
+            if isinstance(value, Mapping):
+                found.update(value)
+            else:
+                found[metric.name] = value
+        return found
+
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
+        """Update the metrics of `compile` with a batch; the values of all metrics.
+
+        Args:
+            x: the inputs.
+            y: the targets.
+            y_pred: the outputs.
+            sample_weight: the samples' weights, or None.
+        """
+        if self._self_compile_metrics is not None:
+            self._self_compile_metrics.update_state(y, y_pred, sample_weight)
+        return {} if self._self_lean else self.get_metrics_result()
+
+    # --- the loss ----------------------------------------------------------------------------------------------------
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Any:
+        """The loss of a batch: that of `compile`, and those that layers added.
+
+        Raises:
+            ValueError: there is neither.
+        """
+        losses = []
+        if self._self_compile_loss is not None:
+            found = self._self_compile_loss(y, y_pred, sample_weight)
+            if found is not None:
+                losses.append(found)
+        added: list[Any] = self.losses  # type: ignore[attr-defined]
+        losses.extend(_summed(loss) for loss in added)
+        if not losses:
+            raise ValueError("No loss to compute. Provide a `loss` argument in `compile()`.")
+        return functools.reduce(tf.add, losses)
+
+    def _loss_of(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> Any:
+        if _takes_training(type(self).compute_loss):
+            return self.compute_loss(x, y, y_pred, sample_weight, training=training)
+        return self.compute_loss(x, y, y_pred, sample_weight)
+
+    # --- steps -------------------------------------------------------------------------------------------------------
+
+    def train_step(self, data: Any) -> Any:
+        """Train on a batch; the values of the metrics, by name. To be overridden for other ways of training."""
+        x, y, sample_weight = unpack_x_y_sample_weight(data)
+        with tf.GradientTape() as tape:
+            y_pred = self._outputs(x, True)
+            loss = self._loss_of(x, y, y_pred, sample_weight, True)
+            scaled = loss if self.optimizer is None else self.optimizer.scale_loss(loss)
+        weights: list[Any] = self.trainable_weights  # type: ignore[attr-defined]
+        if weights:
+            gradients = tape.gradient(scaled, weights)
+            self.optimizer.apply_gradients(zip(gradients, weights, strict=True))
+        else:
+            warnings.warn("The model does not have any trainable weights.", stacklevel=2)
+        self._self_loss_tracker.update_state(loss, sample_weight=_samples(x))
+        return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
+
+    def test_step(self, data: Any) -> Any:
+        """Evaluate a batch; the values of the metrics, by name. To be overridden."""
+        x, y, sample_weight = unpack_x_y_sample_weight(data)
+        y_pred = self._outputs(x, False)
+        loss = self._loss_of(x, y, y_pred, sample_weight, False)
+        self._self_loss_tracker.update_state(loss, sample_weight=_samples(x))
+        return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
+
+    def predict_step(self, data: Any) -> Any:
+        """The outputs for a batch. To be overridden."""
+        return self._outputs(unpack_x_y_sample_weight(data)[0], False)
+
+    def _outputs(self, x: Any, training: bool) -> Any:
+        model: Callable[..., Any] = self  # type: ignore[assignment]
+        return model(x, training=training) if self._signature.training else model(x)  # type: ignore[attr-defined]
+
+    def _run(self, step: Callable[[Any], Any], batch: Any, results: bool) -> Any:
+        """Run a step. Without `results`, the base's own steps leave out the values of metrics: nobody looks at them."""
+        self._clear_losses()  # type: ignore[attr-defined]
+        if results or not _plain_steps(type(self)):
+            return step(batch)
+        self._self_lean = True
+        try:
+            step(batch)
+        finally:
+            self._self_lean = False
+        return None
+
+    def _results(self, logs: Any) -> dict[str, Any]:
+        """The values at the end of an epoch: those of the metrics; of a user's step that gives others, its last."""
+        if logs is None:
+            return self.get_metrics_result() if self._stepped() else {}
+        found = self.get_metrics_result()
+        if isinstance(logs, Mapping) and set(flattened(logs)) == set(flattened(found)):
+            return found
+        return dict(logs)
+
+    def _stepped(self) -> bool:
+        metrics = self._self_compile_metrics
+        return metrics is None or metrics.built
+
+    # --- fit ---------------------------------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: Any = True,
+        class_weight: Mapping[int, float] | None = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: Any = 1,
+    ) -> Any:
+        """Train for a number of epochs. Waits once an epoch.
+
+        Args:
+            x: NumPy arrays or tensors, in a list or dict for several inputs; or a `tf.data.Dataset`, a generator, or a
+                `keras.utils.PyDataset`, which give `(x, y)` or `(x, y, sample_weight)`.
+            y: the targets of arrays.
+            batch_size: rows of a batch, 32 by default.
+            epochs: the number of the last epoch.
+            verbose: 0 shows nothing, 1 a progress bar, 2 one line an epoch; "auto" is 1 on a terminal, else 2.
+            callbacks: callbacks.
+            validation_split: the part of the arrays, at their end, to evaluate on instead of training on it.
+            validation_data: what to evaluate on after each epoch: `(x, y)`, `(x, y, sample_weight)` or a dataset.
+            shuffle: whether arrays are shuffled before each epoch; "batch": only within each batch.
+            class_weight: a dict of weights of the classes' losses.
+            sample_weight: weights of the samples' losses.
+            initial_epoch: the first epoch's number, from 0.
+            steps_per_epoch: batches of an epoch; None: all there are.
+            validation_steps: batches of a validation; None: all there are.
+            validation_batch_size: rows of a batch of the validation; None: `batch_size`.
+            validation_freq: every how many epochs to validate, or a list of the epochs, counted from 1.
+
+        Returns:
+            A `History`: its `history` holds the values of all epochs as floats.
+
+        Raises:
+            ValueError: it is not compiled, or arguments that do not go together.
+            RuntimeWarning: (as a warning) the data ran out.
+        """
+        self._assert_compiled("fit")
+        if validation_split and validation_data is None:
+            (x, y, sample_weight), validation_data = split((x, y, sample_weight), validation_split)
+        source = batches(
+            x, y, sample_weight, batch_size, steps_per_epoch, shuffle, class_weight, max(1, epochs - initial_epoch)
+        )
+        run = Epochs(source, steps_per_epoch)
+        callbacks = self._callbacks(callbacks, verbose, epochs, run, history=True)
+        self.stop_training = False
+        self._self_rate = None
+        callbacks.on_train_begin()
+        validation: Epochs | None = None
+        logs: dict[str, Any] = {}
+        for epoch in range(initial_epoch, epochs):
+            self.reset_metrics()
+            callbacks.on_epoch_begin(epoch)
+            found = self._train_epoch(run, callbacks)
+            if validation_data is not None and _due(epoch, validation_freq):
+                if validation is None:
+                    size = validation_batch_size or batch_size
+                    validation = _validation(validation_data, size, validation_steps, epochs - initial_epoch)
+                found.update({f"val_{name}": v for name, v in self._test_epoch(validation, callbacks).items()})
+            logs = callbacks.read(found)
+            callbacks.on_epoch_end(epoch, logs)
+            if self.stop_training:
+                break
+        if self.optimizer is not None and epochs > 0 and self.optimizer.built:
+            self.optimizer.finalize_variable_values(self.trainable_weights)  # type: ignore[attr-defined]
+        callbacks.on_train_end(logs)
+        return self.history
+
+    def _train_epoch(self, run: Epochs, callbacks: CallbackList) -> dict[str, Any]:
+        if type(self).train_step is not Trainer.train_step:
+            self._self_rate = None  # a user's step may set it
+        logs = None
+        with _cancelling():
+            for first, last, group in _grouped(run.epoch(), self.steps_per_execution):
+                callbacks.on_train_batch_begin(first)
+                wanted = callbacks.wants_logs("on_train_batch_end", last)
+                for batch in group:
+                    logs = self._run(self.train_step, batch, wanted)
+                callbacks.on_train_batch_end(last, logs)
+                if self.stop_training:
+                    break
+        return self._results(logs)
+
+    def _callbacks(self, given: Any, verbose: Any, epochs: int, run: Epochs, history: bool = False) -> CallbackList:
+        if isinstance(given, CallbackList):
+            return given
+        return CallbackList(
+            given,
+            add_history=history,
+            add_progbar=verbose != 0,
+            verbose=verbose,
+            epochs=epochs,
+            steps=run.count,
+            model=self,
+        )
+
+    # --- evaluate ----------------------------------------------------------------------------------------------------
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """The loss and the metrics on data. Waits once.
+
+        Args:
+            x: data, as for `fit`.
+            y: the targets of arrays.
+            batch_size: rows of a batch, 32 by default.
+            verbose: as for `fit`.
+            sample_weight: weights of the samples' losses.
+            steps: batches; None: all there are.
+            callbacks: callbacks.
+            return_dict: whether the values come in a dict by name.
+
+        Returns:
+            The loss alone, or a list of the loss and the metrics, or a dict: floats.
+
+        Raises:
+            ValueError: it is not compiled, or arguments that do not go together.
+        """
+        self._assert_compiled("evaluate")
+        if kwargs:
+            raise ValueError(f"Arguments not recognized: {kwargs}")
+        run = Epochs(batches(x, y, sample_weight, batch_size, steps), steps)
+        callbacks = self._callbacks(callbacks, verbose, 1, run)
+        logs = self._test_epoch(run, callbacks, read_all=True)
+        return logs if return_dict else self._in_order(logs)
+
+    def _test_epoch(self, run: Epochs, callbacks: CallbackList, read_all: bool = False) -> dict[str, Any]:
+        """The values, as numbers with `read_all`, otherwise as tensors."""
+        self.stop_evaluating = False
+        callbacks.on_test_begin()
+        self.reset_metrics()
+        logs = None
+        with _cancelling():
+            for first, last, group in _grouped(run.epoch(), self.steps_per_execution):
+                callbacks.on_test_batch_begin(first)
+                wanted = callbacks.wants_logs("on_test_batch_end", last)
+                for batch in group:
+                    logs = self._run(self.test_step, batch, wanted)
+                callbacks.on_test_batch_end(last, logs)
+                if self.stop_evaluating:
+                    break
+        found = self._results(logs)
+        if read_all:
+            found = callbacks.read(found)
+        callbacks.on_test_end(found)
+        return found
+
+    def _in_order(self, logs: Mapping[str, Any]) -> Any:
+        """The values in the order of the metrics, then the others by name; one alone without a list."""
+        names: list[str] = []
+        for metric in self.metrics:
+            names.extend([m.name for m in metric.metrics] if isinstance(metric, CompileMetrics) else [metric.name])
+        listed = [n for n in dict.fromkeys(names) if n in logs] + sorted(n for n in logs if n not in names)
+        values = [logs[n] for n in listed]
+        return values[0] if len(values) == 1 else values
+
+    # --- predict -----------------------------------------------------------------------------------------------------
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        steps: int | None = None,
+        callbacks: Any = None,
+    ) -> Any:
+        """The outputs for data, as NumPy arrays. They are read while later batches are computed.
+
+        Args:
+            x: data, as for `fit`.
+            batch_size: rows of a batch, 32 by default.
+            verbose: as for `fit`.
+            steps: batches; None: all there are.
+            callbacks: callbacks.
+        """
+        run = Epochs(batches(x, None, None, batch_size, steps), steps)
+        callbacks = self._callbacks(callbacks, verbose, 1, run)
+        self.stop_predicting = False
+        found = _Outputs()
+        callbacks.on_predict_begin()
+        with _cancelling():
+            for first, last, group in _grouped(run.epoch(), self.steps_per_execution):
+                callbacks.on_predict_batch_begin(first)
+                for batch in group:
+                    outputs = self._run(self.predict_step, batch, True)
+                    found.add(outputs)
+                callbacks.on_predict_batch_end(last, {"outputs": outputs})
+                if self.stop_predicting:
+                    break
+            values = found.read()
+        callbacks.on_predict_end()
+        return values
+
+    # --- single batches ----------------------------------------------------------------------------------------------
+
+    def train_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: Mapping[int, float] | None = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """Train on one batch. Does not wait.
+
+        Args:
+            x: inputs: arrays or tensors.
+            y: targets.
+            sample_weight: weights of the samples' losses.
+            class_weight: weights of the classes' losses, instead.
+            return_dict: whether the values come in a dict by name.
+
+        Returns:
+            As `evaluate`: numbers that are read when they are used, all in one wait.
+
+        Raises:
+            ValueError: it is not compiled, or both weights are given.
+        """
+        self._assert_compiled("train_on_batch")
+        if class_weight is not None:
+            if sample_weight is not None:
+                raise ValueError("Arguments `sample_weight` and `class_weight` cannot be specified at the same time.")
+            sample_weight = class_weights(y, class_weight)
+        return self._on_batch(self.train_step, x, y, sample_weight, return_dict)
+
+    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
+        """Evaluate one batch; see `train_on_batch`. Does not wait."""
+        self._assert_compiled("test_on_batch")
+        return self._on_batch(self.test_step, x, y, sample_weight, return_dict)
+
+    def _on_batch(self, step: Callable[[Any], Any], x: Any, y: Any, sample_weight: Any, return_dict: bool) -> Any:
+        self.reset_metrics()
+        logs = Logs(self._run(step, nest.map_structure(_tensor, (x, y, sample_weight)), True))
+        return logs if return_dict else self._in_order(logs)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """The outputs for one batch, as NumPy arrays. Waits."""
+        found = _Outputs()
+        found.add(self._run(self.predict_step, (nest.map_structure(_tensor, x),), True))
+        return found.read()
+
+
+# --- helpers ---------------------------------------------------------------------------------------------------------
+
+
+def _own_metrics(model: Any) -> Iterator[Any]:
+    """The metrics in a model's attributes and in its layers, but not those that models within were compiled with."""
+    own, seen = list(model._own()), set()
+    for metric in own:
+        if hasattr(metric, "update_state") and hasattr(metric, "result"):
+            yield metric
+    for layer in model._flatten_layers(include_self=False):
+        if id(layer) not in seen and not isinstance(layer, Trainer):
+            seen.add(id(layer))
+            yield from layer.metrics
+
+
+def _output_names(model: Any) -> list[str] | None:
+    """The names of a functional model's outputs: those of the layers they come from."""
+    given = getattr(model, "output_names", None)
+    if given is not None:
+        return list(given)
+    try:
+        outputs = model.outputs
+    except AttributeError:
+        return None
+    layers = [getattr(getattr(t, "_origin", None), "layer", None) for t in outputs or ()]
+    return [layer.name for layer in layers if layer is not None] or None
+
+
+@functools.cache
+def _takes_training(function: Callable[..., Any]) -> bool:
+    return "training" in inspect.signature(function).parameters
+
+
+def _plain_steps(kind: type) -> bool:
+    """Whether a model's class leaves alone what gives the values of metrics."""
+    names = ("train_step", "test_step", "compute_metrics", "get_metrics_result")
+    return all(getattr(kind, name) is getattr(Trainer, name) for name in names)
+
+
+def _samples(x: Any) -> Any:
+    return rows(next(v for v in nest.flatten(x) if v is not None))
+
+
+def _summed(loss: Any) -> Any:
+    if not loss.dtype.is_floating:
+        loss = tf.cast(loss, "float32")
+    return loss if loss._spec.shape == () else tf.reduce_sum(loss)
+
+
+def _tensor(value: Any) -> Any:
+    return value if value is None or isinstance(value, Operand) else tf.constant(value)
+
+
+def _grouped(source: Iterator[Any], size: int) -> Iterator[tuple[int, int, list[Any]]]:
+    """Batches in groups, with the numbers of the first and the last."""
+    step = 0
+    group: list[Any] = []
+    for batch in source:
+        group.append(batch)
+        if len(group) == size:
+            yield step, step + size - 1, group
+            step += size
+            group = []
+    if group:
+        yield step, step + len(group) - 1, group
+
+
+def _due(epoch: int, frequency: Any) -> bool:
+    return (epoch + 1) % frequency == 0 if isinstance(frequency, int) else epoch + 1 in frequency
+
+
+def _validation(data: Any, batch_size: int | None, steps: int | None, passes: int) -> Epochs:
+    x, y, sample_weight = unpack_x_y_sample_weight(data)
+    source: Batches = batches(x, y, sample_weight, batch_size, steps, passes=max(1, passes))
+    return Epochs(source, steps)
+
+
+@contextlib.contextmanager
+def _cancelling() -> Iterator[None]:
+    """Interrupted by the user, also drop what was sent ahead and has not run."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        context.session().cancel()
+        raise
+
+
+class _Outputs:
+    """Outputs of many batches, read in groups: one read, or reads that come while later batches are computed."""
+
+    def __init__(self) -> None:
+        self._form: Any = None
+        self._group: list[list[Any]] = []
+        self._bytes = 0
+        self._pending: deque[Pending] = deque()
+        self._done: list[list[np.ndarray[Any, Any]]] = []
+
+    def add(self, outputs: Any) -> None:
+        """Take the outputs of a batch."""
+        if self._form is None:
+            self._form = outputs
+        leaves = [tf.convert_to_tensor(v) for v in nest.flatten(outputs)]
+        self._group.append(leaves)
+        self._bytes += sum([4 * int(np.prod([d or 1 for d in v._spec.shape or ()])) for v in leaves])
+        if self._bytes >= _GROUP_BYTES:
+            self._send()
+            if len(self._pending) > _GROUPS:
+                self._done.append(self._pending.popleft().values())
+
+    def _send(self) -> None:
+        columns = zip(*self._group, strict=True)
+        self._pending.append(Pending([c[0] if len(c) == 1 else tf.concat(c, 0) for c in columns]))
+        self._group, self._bytes = [], 0
+
+    def read(self) -> Any:
+        """All of them, as arrays in the structure of the outputs."""
+        if self._group:
+            self._send()
+        while self._pending:
+            self._done.append(self._pending.popleft().values())
+        if self._form is None:
+            raise ValueError("there was no batch to predict for")
+        columns = [np.concatenate(c) if len(c) > 1 else np.asarray(c[0]) for c in zip(*self._done, strict=True)]
+        return nest.pack_sequence_as(self._form, columns)
