@@ -111,8 +111,9 @@ class Registry:
 
         def register(target: _F) -> _F:
             name = str(getattr(target, "__name__", ""))
-            for alias in (name, snake_case(name), *aliases):
+            for alias in (name, *aliases):
                 self.objects[alias] = target
+            self.objects.setdefault(snake_case(name), target)  # "hinge" is the function, "Hinge" the class
             return target
 
         return register

@@ -63,8 +63,8 @@ class Loss:
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         mask = masks.of(y_pred) if masks.any_masks() else None
-        y_pred = nest.map_structure(self._converted, y_pred)
-        y_true = nest.map_structure(self._labels, y_true)
+        y_pred = _each(self._converted, y_pred)
+        y_true = _each(self._labels, y_true)
         values = self.call(y_true, y_pred)
         if masks.any_masks():
             mask = masks.of(values) if mask is None else mask
@@ -88,6 +88,14 @@ class Loss:
     def from_config(cls, config: dict[str, Any]) -> Any:
         """One made of what `get_config` gave."""
         return cls(**config)
+
+
+def _each(function: Callable[[Any], Any], value: Any) -> Any:
+    """`function` of a tensor or array, or of each in a structure; nested lists of numbers are one array."""
+    leaves = nest.flatten(value)
+    if any(isinstance(v, Operand) or hasattr(v, "__array__") for v in leaves):
+        return nest.map_structure(function, value)
+    return function(tf.convert_to_tensor(value))
 
 
 class LossFunctionWrapper(Loss):
