@@ -11,6 +11,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
+from queue import SimpleQueue
 from time import perf_counter
 from typing import Any, Final
 
@@ -36,7 +37,7 @@ class Prefetch(Stage):
     would cost more.
     """
 
-    __slots__ = ("_buffer", "_depth", "_error", "_finish", "_input", "_ready", "_slow")
+    __slots__ = ("_buffer", "_depth", "_ended", "_error", "_finish", "_input", "_ready", "_slow")
 
     def __init__(self, source: Stage, depth: int, upload: bool, threaded: bool) -> None:
         self._input = source
@@ -44,6 +45,7 @@ class Prefetch(Stage):
         self._finish = delivered if upload else _as_it_is
         self._ready: deque[Any] = deque()
         self._error: BaseException | None = None
+        self._ended = False
         self._slow = 0
         self._buffer = self._started() if threaded else None
 
@@ -59,20 +61,21 @@ class Prefetch(Stage):
             return self._ready.popleft()
         if self._buffer is not None:
             return self._buffer.get()
-        raise self._error or StopIteration
+        error, self._error = self._error, None
+        raise error or StopIteration
 
     def _make(self) -> None:
         began = perf_counter()
         try:
             for _ in range(min(2, self._depth + 1 - len(self._ready))):
-                if self._error is None:
+                if not self._ended:
                     self._ready.append(self._finish(self._input.next()))
         except StopIteration:
-            self._error = StopIteration()
+            self._ended = True
         except BaseException as error:
-            self._error = error
+            self._ended, self._error = True, error
         self._slow = self._slow + 1 if perf_counter() - began > _SLOW else 0
-        if self._slow == _TIMES and self._error is None:
+        if self._slow == _TIMES and not self._ended:
             self._buffer = self._started()
 
     def skip(self, count: int) -> int:
@@ -84,81 +87,77 @@ def _as_it_is(element: Any) -> Any:
     return element
 
 
-def _fill(buffer: _Buffer, source: Stage, finish: Callable[[Any], Any]) -> None:
-    try:
-        while buffer.wait_for_room():
-            buffer.put(finish(source.next()))
-    except StopIteration:
-        buffer.end(StopIteration())  # a new one: the other's traceback keeps the pipeline
-    except BaseException as error:
-        buffer.end(error)
+class _End:
+    """Comes where an element would: there is none, or making it failed."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: BaseException | None) -> None:
+        self.error = error
 
 
 class _Buffer:
     """Elements between a thread that makes them and one that takes them.
 
-    The thread starts with the first that is taken. It sleeps until half of the room is free, so that threads change
-    less often than elements do.
+    The thread starts with the first that is taken. The taker orders several at a time, so that threads change less
+    often than elements do. Both wait on queues alone, because `close` may be called by the garbage collector in the
+    middle of anything.
     """
 
     def __init__(self, depth: int, source: Stage, finish: Callable[[Any], Any]) -> None:
-        self.running = False
         self._work: tuple[Stage, Callable[[Any], Any]] | None = (source, finish)
         self._depth = depth
-        self._wake_at = depth // 2
-        self._elements: deque[Any] = deque()
-        self._changed = threading.Condition()
-        self._error: BaseException | None = None
-        self._closed = False
+        self._order_at = depth - depth // 2
+        self._taken = 0
+        self._ordered: SimpleQueue[int] = SimpleQueue()
+        self._made: SimpleQueue[Any] = SimpleQueue()
+        self._ended = False
+        self.closed = False
 
-    # --- the maker's side ---
+    @property
+    def running(self) -> bool:
+        """Whether the thread has started."""
+        return self._work is None
 
-    def wait_for_room(self) -> bool:
-        """Wait until an element is wanted; False when none will be."""
-        if len(self._elements) >= self._depth:
-            with self._changed:
-                while len(self._elements) > self._wake_at and not self._closed:
-                    self._changed.wait()
-        return not self._closed
-
-    def put(self, element: Any) -> None:
-        self._elements.append(element)
-        if len(self._elements) == 1:
-            with self._changed:
-                self._changed.notify_all()
-
-    def end(self, error: BaseException) -> None:
-        with self._changed:
-            self._error = error
-            self._changed.notify_all()
-
-    # --- the taker's side ---
+    def make(self, source: Stage, finish: Callable[[Any], Any]) -> None:
+        """The thread's work."""
+        end = _End(None)
+        try:
+            while True:
+                for _ in range(self._ordered.get()):
+                    if self.closed:
+                        return
+                    self._made.put(finish(source.next()))
+                if self.closed:
+                    return
+        except StopIteration:
+            pass
+        except BaseException as error:
+            end.error = error
+        self._made.put(end)
 
     def get(self) -> Any:
-        if not self.running:
-            self.running = True
-            assert self._work is not None
-            arguments, self._work = (self, *self._work), None
-            threading.Thread(target=_fill, args=arguments, name="telegrad-prefetch", daemon=True).start()
-        try:
-            element = self._elements.popleft()
-        except IndexError:
-            with self._changed:
-                while not self._elements and self._error is None and not self._closed:
-                    self._changed.wait()
-                if not self._elements:
-                    raise self._error or StopIteration from None
-                element = self._elements.popleft()
-        if len(self._elements) == self._wake_at:
-            with self._changed:
-                self._changed.notify_all()
+        """The next element. Raises StopIteration, or what making it raised."""
+        if self._work is not None:
+            work, self._work = self._work, None
+            self._ordered.put(self._depth + 1)
+            threading.Thread(target=self.make, args=work, name="telegrad-prefetch", daemon=True).start()
+        if self._ended:
+            raise StopIteration
+        element = self._made.get()
+        if type(element) is _End:
+            self._ended = True
+            raise element.error or StopIteration
+        self._taken += 1
+        if self._taken == self._order_at:
+            self._ordered.put(self._taken)
+            self._taken = 0
         return element
 
     def close(self) -> None:
-        with self._changed:
-            self._closed = True
-            self._elements.clear()
-            self._changed.notify_all()
+        """Let the thread end."""
+        self.closed = True
+        self._ordered.put(1)
 
 
 def read_ahead(stage: Stage) -> Iterator[Any]:
@@ -167,13 +166,17 @@ def read_ahead(stage: Stage) -> Iterator[Any]:
     """
     pending: deque[Callable[[], Any]] = deque()
     failure: BaseException | None = None
+    ended = False
     depth = 1
     while True:
-        while failure is None and len(pending) < depth:
+        while not ended and len(pending) < depth:
             try:
                 element = stage.next()
+            except StopIteration:
+                ended = True
+                break
             except BaseException as error:
-                failure = error
+                ended, failure = True, error
                 break
             remote = [v for v in components(element) if type(v) is Tensor]
             if remote:
@@ -183,10 +186,9 @@ def read_ahead(stage: Stage) -> Iterator[Any]:
                 break
         if pending:
             yield pending.popleft()()
-        elif isinstance(failure, StopIteration):
+        elif failure is None:
             return
         else:
-            assert failure is not None
             raise failure
 
 

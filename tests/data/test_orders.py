@@ -126,7 +126,9 @@ def test_positions_give_what_values_give(pipeline, count):
     general = built(D.from_tensor_slices(array).map(lambda x: x), pipeline)
     for _ in range(2):
         assert values(fast) == values(general)
-    assert int(fast.cardinality()) in (len(values(fast)), tf.data.UNKNOWN_CARDINALITY)
+    found = len(values(fast))
+    if found:  # an endless repetition of what turns out to be empty counts as endless, as in TensorFlow
+        assert int(fast.cardinality()) in (found, tf.data.UNKNOWN_CARDINALITY)
     for element in fast.take(1):
         assert fast.element_spec.is_compatible_with(element)
 
