@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+import numpy as np
+
+from protocol.gradients.arrays import inverse
 from protocol.gradients.registry import not_differentiable, vjp
-from protocol.gradients.terms import Term, ops, to_shape, where
+from protocol.gradients.terms import Shape, Term, dims, entry, length, ops, rank, to_shape, where
 
 vjp(
     "gather",
@@ -16,32 +20,43 @@ vjp(
 )
 
 
-def _gather_nd(g: Term, indices: Term, params_dims: tuple[int, ...], *, batch_dims: int) -> Term:
+def _gather_nd(g: Term, indices: Term, params_shape: Shape, *, batch_dims: int) -> Term:
     """Batch axes become part of the position that an index names."""
     if batch_dims:
-        lead = indices.spec.shape
-        assert lead is not None
+        lead = dims(indices)
         places = []
         for axis in range(batch_dims):
-            numbers = indices.emitter.run(
-                "range", (), {"start": 0, "limit": params_dims[axis], "delta": 1, "dtype": indices.spec.dtype}
-            )
-            shape = tuple([params_dims[axis] if i == axis else 1 for i in range(len(lead))])
-            spread = ops.reshape(numbers, shape=shape)
+            limits = {"start": 0, "limit": entry(params_shape, axis), "delta": 1, "dtype": indices.spec.dtype}
+            numbers = indices.emitter.run("range", (), limits)
+            spread = ops.reshape(numbers, shape=tuple([-1 if i == axis else 1 for i in range(len(lead))]))
             places.append(ops.broadcast_to(spread, shape=(*lead[:-1], 1)))
         indices = ops.concat(*places, indices, axis=-1)
-    return ops.scatter_nd(indices, g, shape=params_dims)
+    if indices.spec.rank == 1:  # one position; what is put there may be a scalar, which scatter_nd doesn't take
+        indices, g = ops.expand_dims(indices, axis=0), ops.expand_dims(g, axis=0)
+    return ops.scatter_nd(indices, g, shape=params_shape)
 
 
-def _boolean_mask(g: Term, mask: Term, tensor_dims: tuple[int, ...], *, axis: int | None) -> Term:
-    at = (axis or 0) % max(len(tensor_dims), 1)
+def _boolean_mask(g: Term, mask: Term, tensor_shape: Shape, *, axis: int | None) -> Term:
+    if not isinstance(tensor_shape, tuple):
+        return _scattered_by_mask(g, mask, tensor_shape, axis)
+    at = (axis or 0) % max(len(tensor_shape), 1)
     masked = mask.spec.rank or 1
-    lead, rest = tensor_dims[:at], tensor_dims[at + masked :]
+    lead, rest = tensor_shape[:at], tensor_shape[at + masked :]
     flat = ops.reshape(ops.where(ops.reshape(mask, shape=(-1,))), shape=(-1,))
-    count = 1
-    for d in tensor_dims[at : at + masked]:
-        count *= d
-    return ops.reshape(ops.gather_grad(g, flat, shape=(*lead, count, *rest), axis=at), shape=tensor_dims)
+    count = math.prod(tensor_shape[at : at + masked])
+    return ops.reshape(ops.gather_grad(g, flat, shape=(*lead, count, *rest), axis=at), shape=tensor_shape)
+
+
+def _scattered_by_mask(g: Term, mask: Term, tensor_shape: Term, axis: int | None) -> Term:
+    """The same where only the server knows the shape: the masked axes stand first while the gradient is put there."""
+    masked, axes = rank(mask), length(tensor_shape)
+    at = (axis or 0) % axes
+    if not at:
+        return ops.scatter_nd(ops.where(mask), g, shape=tensor_shape)
+    front = (*range(at, at + masked), *range(at), *range(at + masked, axes))
+    gathered = ops.transpose(g, perm=(at, *range(at), *range(at + 1, axes - masked + 1)))
+    wanted = ops.gather(tensor_shape, np.array(front, np.int32), axis=0)
+    return ops.transpose(ops.scatter_nd(ops.where(mask), gathered, shape=wanted), perm=inverse(front))
 
 
 vjp("gather_nd", params=_gather_nd)
@@ -53,11 +68,11 @@ vjp(
 )
 
 
-def _slice(g: Term, input__dims: tuple[int, ...], *, begin: tuple[int, ...], size: Any) -> Term:
-    sizes = g.spec.shape
-    assert sizes is not None
-    after = [d - b - (s or 0) for d, b, s in zip(input__dims, begin, sizes, strict=True)]
-    return ops.pad(g, paddings=tuple(zip(begin, after, strict=True)))
+def _slice(g: Term, input__shape: Shape, *, begin: tuple[int, ...], size: tuple[int, ...]) -> Term:
+    end = tuple([b + s for b, s in zip(begin, size, strict=True)])
+    whole = sum([1 << i for i, s in enumerate(size) if s == -1])
+    ones = (1,) * len(end)
+    return ops.strided_slice_grad(g, shape=input__shape, begin=begin, end=end, strides=ones, end_mask=whole)
 
 
 def _strided_slice_grad(g: Term, attrs: dict[str, Any]) -> Term:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from protocol.gradients.elementwise import real_part
 from protocol.gradients.registry import vjp, vjp_joint
-from protocol.gradients.terms import Shape, Term, cast, conj, dims, ops, run, to_shape, zeros_like
+from protocol.gradients.terms import Shape, Term, cast, conj, ops, rank, run, size, to_shape, zeros_like
 from protocol.spec import Spec
 
 # --- short names -----------------------------------------------------------------------------------------------------
@@ -189,11 +189,11 @@ vjp("eigvals", tensor=_eigvals)
 
 def _columns(x: Term, begin: int, end: int) -> Term:
     """`x[..., begin:end]`."""
-    rank = len(dims(x))
-    masked = (1 << (rank - 1)) - 1
-    bounds = (0,) * (rank - 1)
+    others = rank(x) - 1
+    masked = (1 << others) - 1
+    bounds = (0,) * others
     return ops.strided_slice(
-        x, begin=(*bounds, begin), end=(*bounds, end), strides=(1,) * rank, begin_mask=masked, end_mask=masked
+        x, begin=(*bounds, begin), end=(*bounds, end), strides=(1,) * (others + 1), begin_mask=masked, end_mask=masked
     )
 
 
@@ -203,11 +203,11 @@ def _qr(gs: tuple[Term, Term], outs: tuple[Term, Term], input: Term) -> Term:
     Roberts and Roberts, "QR and LQ decomposition matrix backpropagation algorithms", 2020.
     """
     (of_q, of_r), (q, r) = gs, outs
-    rows, columns = dims(input)[-2:]
-    if rows > columns and dims(q)[-1] == rows:
+    rows, columns = size(input, -2), size(input, -1)
+    if rows > columns and size(q, -1) == rows:
         raise NotImplementedError(
             "QrGrad not implemented when nrows > ncols and full_matrices is true. "
-            f"Received r.shape={dims(r)} with nrows={rows} and ncols={columns}."
+            f"Received r.shape={r.spec} with nrows={rows} and ncols={columns}."
         )
     if rows >= columns:
         return _tall_qr(q, r, of_q, of_r)
@@ -226,26 +226,24 @@ def _tall_qr(q: Term, r: Term, of_q: Term, of_r: Term) -> Term:
 vjp("qr", input=_qr)
 
 
-def _svd(
-    given: tuple[Term | None, ...], outs: tuple[Term, Term, Term], tensor_dims: tuple[int, ...], *, full_matrices: bool
-) -> Term:
+def _svd(given: tuple[Term | None, ...], outs: tuple[Term, Term, Term], *, full_matrices: bool) -> Term:
     """For tensor = u s v^H, with only the first columns of u and v where there are more.
 
     Townsend, "Differentiating the singular value decomposition", 2016; the last term, of complex matrices, is for
     phases that u and v share.
     """
-    rows, columns = tensor_dims[-2:]
+    of_s, of_u, of_v = given
+    s, u, v = outs
+    rows, columns = size(u, -2), size(v, -2)
     if full_matrices and abs(rows - columns) > 1:
         raise NotImplementedError(
             "svd gradient is not implemented for abs(m - n) > 1 when full_matrices is True. "
             f"Received: m={rows} and n={columns}"
         )
-    of_s, of_u, of_v = given
-    s, u, v = outs
     if of_u is None and of_v is None:
         assert of_s is not None
-        rank = min(rows, columns)
-        u, v = (x if dims(x)[-1] == rank else _columns(x, 0, rank) for x in (u, v))
+        number = min(rows, columns)
+        u, v = (x if size(x, -1) == number else _columns(x, 0, number) for x in (u, v))
         return _of_svdvals(of_s, u, v)
     u, of_u = _first_columns(u, of_u, columns)
     v, of_v = _first_columns(v, of_v, rows)
@@ -275,7 +273,7 @@ def _first_columns(x: Term, of_x: Term | None, other: int) -> tuple[Term, Term]:
     The further columns span what those leave, so that they turn when those do.
     """
     of_x = zeros_like(x) if of_x is None else of_x
-    columns = dims(x)[-1]
+    columns = size(x, -1)
     if columns <= other:
         return x, of_x
     first, rest = _columns(x, 0, other), _columns(x, other, columns)

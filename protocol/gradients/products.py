@@ -7,7 +7,7 @@ from string import ascii_letters
 from protocol.einsum import ELLIPSIS, axis_labels, parse
 from protocol.gradients.arrays import inverse
 from protocol.gradients.registry import vjp
-from protocol.gradients.terms import Shape, Term, conj, dims, ops, shape, to_shape
+from protocol.gradients.terms import Shape, Term, conj, length, ops, rank, shape, size, to_shape
 
 
 def _matmul(a: Term, b: Term, transpose_a: bool = False, transpose_b: bool = False) -> Term:
@@ -43,10 +43,6 @@ vjp("matmul", a=_of_a, b=_of_b)
 vjp("cross", a=lambda g, b: ops.cross(b, g), b=lambda g, a: ops.cross(g, a))
 
 
-def _rank(x: Term) -> int:
-    return len(dims(x)) if x.spec.rank is None else x.spec.rank
-
-
 def _tensordot(
     g: Term, x_shape: Shape, axes: tuple[int, ...], other: Term, paired: tuple[int, ...], first: bool
 ) -> Term:
@@ -55,11 +51,10 @@ def _tensordot(
     g has the free axes of both. Summing over those of the other leaves x's free axes and its summed ones, the latter in
     the other's order.
     """
-    rank = len(x_shape) if isinstance(x_shape, tuple) else dims(x_shape)[0]
-    rank_other = _rank(other)
-    axes, paired = tuple([a % rank for a in axes]), tuple([a % rank_other for a in paired])
-    free = [i for i in range(rank) if i not in axes]
-    free_other = tuple([i for i in range(rank_other) if i not in paired])
+    own, others = length(x_shape), rank(other)
+    axes, paired = tuple([a % own for a in axes]), tuple([a % others for a in paired])
+    free = [i for i in range(own) if i not in axes]
+    free_other = tuple([i for i in range(others) if i not in paired])
     summed = [axes[paired.index(a)] for a in sorted(paired)]
     at = tuple(range(len(free), len(free) + len(free_other))) if first else tuple(range(len(free_other)))
     if first:
@@ -67,7 +62,7 @@ def _tensordot(
     else:
         found, order = ops.tensordot(conj(other), g, a_axes=free_other, b_axes=at), [*summed, *free]
     perm = inverse(order)
-    return found if perm == tuple(range(rank)) else ops.transpose(found, perm=perm)
+    return found if perm == tuple(range(own)) else ops.transpose(found, perm=perm)
 
 
 vjp(
@@ -99,31 +94,42 @@ def _einsum(g: Term, inputs: tuple[Term, ...], index: int, *, equation: str) -> 
         g = ops.einsum(*operands, equation=f"{','.join(subscripts)}->{target}".replace(ELLIPSIS, "..."))
     at = target.find(ELLIPSIS)
     if at > 0:
-        more = _rank(g) + len(summed) - _rank(x)
+        more = rank(g) + len(summed) - rank(x)
         if more:
             g = ops.reduce_sum(g, axis=tuple(range(at, at + more)))
     if not summed:
         return to_shape(g, shape(x)) if broadcast else g
-    sizes = dims(x)
-    axes = list(zip(axis_labels(own, len(sizes)), sizes, strict=True))
     if broadcast:
-        g = to_shape(g, tuple([d for c, d in axes if c not in summed]))
-    return ops.broadcast_to(ops.reshape(g, shape=tuple([1 if c in summed else d for c, d in axes])), shape=sizes)
+        labels = axis_labels(own, rank(x))
+        g = to_shape(g, tuple([size(x, i) for i, c in enumerate(labels) if c not in summed]))
+    return ops.broadcast_to(_with_axes(g, x, own, summed), shape=shape(x))
+
+
+def _with_axes(g: Term, x: Term, own: str, summed: list[str]) -> Term:
+    """g with an axis of 1 for each label that it lacks."""
+    if x.spec.is_static:
+        labels = axis_labels(own, rank(x))
+        return ops.reshape(g, shape=tuple([1 if c in summed else size(x, i) for i, c in enumerate(labels)]))
+    before, _, after = own.partition(ELLIPSIS)
+    places = [i for i, c in enumerate(before) if c in summed]
+    places += [i - len(after) for i, c in reversed(list(enumerate(after))) if c in summed]
+    for place in places:
+        g = ops.expand_dims(g, axis=place)
+    return g
 
 
 def _without_repeats(x: Term, own: str, operands: list[Term], subscripts: list[str], equation: str) -> str:
     """The operand's subscripts with a fresh letter for each repetition; identities join the operands."""
     if len(set(own)) == len(own):
         return own
-    sizes = dims(x)
-    labels = axis_labels(own, len(sizes))
+    labels = axis_labels(own, rank(x))
     fresh = iter([c for c in ascii_letters if c not in equation])
     found = ""
     for c in own:
         if c in found:
             letter = next(fresh)
-            size = sizes[labels.index(c)]
-            operands.append(x.emitter.run("eye", (), {"num_rows": size, "dtype": x.spec.dtype}))
+            rows = size(x, labels.index(c))
+            operands.append(x.emitter.run("eye", (), {"num_rows": rows, "dtype": x.spec.dtype}))
             subscripts.append(c + letter)
             c = letter
         found += c

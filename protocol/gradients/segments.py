@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from protocol.dtypes import int32
 from protocol.gradients.registry import vjp
-from protocol.gradients.terms import Shape, Term, cast, conj, ops, where
+from protocol.gradients.terms import Shape, Term, cast, conj, entry, ops, rank, where
 
 Reduce: TypeAlias = Callable[[str, Term], Term]
 """Reduces data over the segments, by "sum" or "prod"."""
@@ -32,8 +32,8 @@ def _counts(ids: Term, reduce: Reduce, g: Term) -> Term:
 
 
 def _column(counts: Term, g: Term) -> Term:
-    rank = g.spec.rank if g.spec.rank is not None else len(g.emitter.dims(g))
-    return counts if rank == 1 else ops.reshape(counts, shape=(-1, *(1,) * (rank - 1)))
+    axes = rank(g)
+    return counts if axes == 1 else ops.reshape(counts, shape=(-1, *(1,) * (axes - 1)))
 
 
 def _mean(g: Term, ids: Term, reduce: Reduce) -> Term:
@@ -86,12 +86,7 @@ def _declare_choice(name: str, rule: Callable[[Term, Term, Term, Term, Reduce], 
 
 
 def _rows(g: Term, segment_ids: Term, params_shape: Shape) -> Term:
-    number = params_shape[0] if isinstance(params_shape, tuple) else _first(params_shape)
-    return ops.unsorted_segment_sum(g, segment_ids, num_segments=number)
-
-
-def _first(shape: Term) -> Term:
-    return ops.strided_slice(shape, begin=(0,), end=(1,), strides=(1,), shrink_axis_mask=1)
+    return ops.unsorted_segment_sum(g, segment_ids, num_segments=entry(params_shape, 0))
 
 
 vjp("segment_sum", data=lambda g, segment_ids: ops.segment_rows(g, segment_ids))

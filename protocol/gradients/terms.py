@@ -129,6 +129,30 @@ def dims(x: Term) -> tuple[int, ...]:
     return x.spec.shape if x.spec.is_static else x.emitter.dims(x)  # type: ignore[return-value]
 
 
+def rank(x: Term) -> int:
+    """How many axes a term has."""
+    return x.spec.rank if x.spec.rank is not None else len(dims(x))
+
+
+def size(x: Term, axis: int) -> int:
+    """The length of one axis of a term; only if that one is unknown this waits."""
+    known = None if x.spec.shape is None else x.spec.shape[axis]
+    return dims(x)[axis] if known is None else known
+
+
+def length(shape: Shape) -> int:
+    """The rank that a shape to hand on stands for."""
+    return len(shape) if isinstance(shape, tuple) else size(shape, 0)
+
+
+def entry(shape: Shape, axis: int) -> int | Term:
+    """One entry of a shape, to hand on."""
+    if isinstance(shape, tuple):
+        return shape[axis]
+    end = axis + 1
+    return _term(run("strided_slice", shape, begin=(axis,), end=(end,), strides=(1,), shrink_axis_mask=1))
+
+
 def to_shape(g: Term, wanted: Shape) -> Term:
     """`g` summed over the axes along which a tensor of shape `wanted` was broadcast."""
     if g.spec.shape == wanted:

@@ -98,7 +98,8 @@ class Problem:
     def weights_of(self, result: Any) -> np.ndarray:
         """Random weights; 0 for the limits of the dtype, which stand for "no elements"."""
         value = result.numpy()
-        return np.where(np.abs(value) < 1e300, self.like(value), 0).astype(value.dtype)
+        limit = np.isfinite(value) & (np.abs(value) > 1e300)
+        return np.where(limit, 0, self.like(value)).astype(value.dtype)
 
     def value(self, tensors: Sequence[Any]) -> Any:
         """f: a real scalar."""

@@ -83,7 +83,7 @@ CASES = [
         case("fill", array(dtype=t), ref=lambda v, dims: np.array([[v] * 3] * 2), label=t.name, dims=(2, 3))
         for t in dtypes.ALL
     ],
-    case("fill", np.float32(np.nan), ref=lambda v, dims: np.full((), v), label="scalar", dims=()),
+    case("fill", np.float32(np.nan), ref=lambda v, dims: np.full((), v), label="scalar", gradient=False, dims=()),
     case("fill", I32(3), ref=lambda v, dims: np.zeros((2, 0)), label="empty", dims=(2, 0)),
     *[case("eye", ref=eye, label=t.name, num_rows=3, dtype=t) for t in dtypes.ALL],
     case("eye", ref=eye, label="wide", num_rows=2, num_columns=4),
