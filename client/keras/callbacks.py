@@ -12,9 +12,9 @@ from __future__ import annotations
 import csv
 import math
 import os
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from time import monotonic
 from typing import IO, Any, Final
 
 import numpy as np
@@ -488,7 +488,7 @@ class ProgbarLogger(Callback):
     def _wants_logs(self, batch: int) -> bool:
         if not self._draws:
             return False
-        by_time = time.monotonic() >= self._next_time
+        by_time = monotonic() >= self._next_time
         return by_time or (self.target is not None and batch + 1 >= self._next_mark)
 
     def _step(self, batch: int, logs: Any) -> None:
@@ -498,7 +498,7 @@ class ProgbarLogger(Callback):
         if logs and isinstance(logs, Logs) and self._wants_logs(batch):
             self._marks.append((self.seen, logs.start()))
             self._next_mark = self.seen + self._stride
-            self._next_time = time.monotonic() + _INTERVAL
+            self._next_time = monotonic() + _INTERVAL
         elif logs is None:  # nothing to show but how far it is
             self._draw(self.seen, ())
             return

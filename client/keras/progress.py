@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 import sys
-import time
 from collections.abc import Iterable, Sequence
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -76,14 +76,14 @@ class Progbar:
         self._redraws = redraws()
         self._seen = 0
         self._values: dict[str, tuple[Any, int]] = {}  # the sum, and of how many steps
-        self._start = time.monotonic()
+        self._start = monotonic()
         self._drawn_at = -math.inf
         self._after_first: float | None = None
         self._drawn_width = 0
 
     def due(self) -> bool:
         """Whether an update would redraw now."""
-        return self.verbose == 1 and self._redraws and time.monotonic() - self._drawn_at >= self.interval
+        return self.verbose == 1 and self._redraws and monotonic() - self._drawn_at >= self.interval
 
     def add(self, n: int, values: Sequence[tuple[str, Any]] | None = None) -> None:
         """Count `n` steps more; see `update`."""
@@ -104,10 +104,10 @@ class Progbar:
         for name, value in values or ():
             self._take(name, value, current, finalize)
         self._seen = current
-        per_step = self._step_seconds(current, time.monotonic())
+        per_step = self._step_seconds(current, monotonic())
         if self.verbose == 1 and (finalize or self.due()):
             self._draw(current, per_step, finalize)
-            self._drawn_at = time.monotonic()
+            self._drawn_at = monotonic()
         elif self.verbose == 2 and finalize and self.target:
             self._write(f"{self._count(current)} - {self._elapsed()} -{self._pace(per_step)}{self._metrics()}\n")
 
@@ -154,7 +154,7 @@ class Progbar:
         raise AssertionError
 
     def _elapsed(self) -> str:
-        return f"{time.monotonic() - self._start:.0f}s"
+        return f"{monotonic() - self._start:.0f}s"
 
     # --- drawing -----------------------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from client import nest, recording
+from client.tensor import Operand
 from client.tracking import snake_case
 
 
@@ -31,6 +32,7 @@ def _name_of(target: Any) -> str:
 
 def _loss(identifier: Any, y_true: Any, y_pred: Any) -> Any:
     from client.keras import losses
+    from client.keras.losses.loss import LossFunctionWrapper
 
     if str(identifier).lower() in ("crossentropy", "ce"):
         prefix = {"binary": "binary", "sparse": "sparse_categorical", "categorical": "categorical"}
@@ -39,7 +41,7 @@ def _loss(identifier: Any, y_true: Any, y_pred: Any) -> Any:
         found = losses.get(identifier)
     if isinstance(found, losses.Loss):
         return found
-    return losses.LossFunctionWrapper(found, name=identifier if isinstance(identifier, str) else _name_of(found))
+    return LossFunctionWrapper(found, name=identifier if isinstance(identifier, str) else _name_of(found))
 
 
 def _metric(identifier: Any, y_true: Any, y_pred: Any) -> Any:
@@ -101,6 +103,10 @@ def _at(value: Any, path: tuple[Any, ...]) -> Any:
     return value
 
 
+def _leaves(value: Any) -> list[Any]:
+    return [value] if isinstance(value, Operand) else nest.flatten(value)
+
+
 class _Layout:
     """The outputs' structure: their paths, and their names if they have any."""
 
@@ -116,8 +122,10 @@ class _Layout:
         Raises:
             ValueError: another structure.
         """
-        value = _by_name(value, self._outputs, self.names)
         count = len(self.paths)
+        if count == 1 and isinstance(value, Operand):
+            return [value]
+        value = _by_name(value, self._outputs, self.names)
         if not nest.is_nested(value):
             if count == 1:
                 return [value]
@@ -163,6 +171,13 @@ class _Layout:
         if len(flat) != len(self.paths):
             raise ValueError(f"`{what}` has {len(flat)} entries, and the model has {len(self.paths)} outputs")
         return flat
+
+
+def _weights(layout: _Layout, given: Any, losses: Sequence[Any]) -> list[Any]:
+    """The sample weights of each output: the same for all, or one each."""
+    if isinstance(given, Operand) or not nest.is_nested(given):
+        return [given] * len(layout.paths)
+    return layout.targets(given, losses)
 
 
 # --- losses ----------------------------------------------------------------------------------------------------------
@@ -211,7 +226,7 @@ class CompileLoss:
         layout = self._layout = _Layout(y_pred, self._names)
         self._given = layout.each(self._user_loss, "loss")
         weights = layout.each(self._user_weights, "loss_weights")
-        targets, outputs = layout.targets(y_true, self._given), nest.flatten(y_pred)
+        targets, outputs = layout.targets(y_true, self._given), _leaves(y_pred)
         found = [
             (i, _loss(given, targets[i], outputs[i]), weights[i])
             for i, given in enumerate(self._given)
@@ -236,13 +251,11 @@ class CompileLoss:
         if not self.built:
             self.build(y_true, y_pred)
         assert self._layout is not None
-        targets, outputs = self._layout.targets(y_true, self._given), nest.flatten(y_pred)
-        if sample_weight is not None:
-            weights = self._layout.targets(sample_weight, self._given) if nest.is_nested(sample_weight) else None
+        targets, outputs = self._layout.targets(y_true, self._given), _leaves(y_pred)
+        weights = _weights(self._layout, sample_weight, self._given)
         total = None
         for position, loss, weight, tracker in self._losses:
-            given = None if sample_weight is None else weights[position] if weights else sample_weight
-            value = loss(targets[position], outputs[position], given)
+            value = loss(targets[position], outputs[position], weights[position])
             if tracker is not None:
                 with recording.paused():
                     tracker.update_state(value, sample_weight=rows(outputs[position]))
@@ -297,7 +310,7 @@ class CompileMetrics:
     def build(self, y_true: Any, y_pred: Any) -> None:
         """Make the metrics for outputs and targets of such structures and shapes."""
         layout = self._layout = _Layout(y_pred, self._names)
-        outputs = nest.flatten(y_pred)
+        outputs = _leaves(y_pred)
         targets = layout.targets(y_true, [None] * len(outputs))
         made = []
         for what in ("metrics", "weighted_metrics"):
@@ -339,7 +352,7 @@ class CompileMetrics:
         if not self.built:
             self.build(y_true, y_pred)
         assert self._layout is not None
-        outputs = nest.flatten(y_pred)
+        outputs = _leaves(y_pred)
         nothing = [None] * len(outputs)
         targets = self._layout.targets(y_true, nothing)
         for metrics, y, p in zip(self._plain, targets, outputs, strict=True):
@@ -347,10 +360,7 @@ class CompileMetrics:
                 metric.update_state(y, p)
         if not any(self._weighted):
             return
-        weights = nothing
-        if sample_weight is not None:
-            nested = nest.is_nested(sample_weight)
-            weights = self._layout.targets(sample_weight, nothing) if nested else [sample_weight] * len(outputs)
+        weights = _weights(self._layout, sample_weight, nothing)
         for metrics, y, p, w in zip(self._weighted, targets, outputs, weights, strict=True):
             for metric in metrics:
                 metric.update_state(y, p, sample_weight=w)

@@ -201,6 +201,7 @@ class ArrayBatches(Batches):
     ) -> None:
         self._form = _tuples(data)
         leaves = nest.flatten(self._form)
+        self._flat = isinstance(self._form, tuple) and len(leaves) == len(self._form)
         self._columns = [v if v is None else _column(v) for v in leaves]
         present = [c for c in self._columns if c is not None]
         if any(c.ndim == 0 for c in present):
@@ -256,7 +257,7 @@ class ArrayBatches(Batches):
                     narrow = np.int32 if self._size < 2**31 else np.int64
                     picked = from_array(indices[start - block : stop - block].astype(narrow), copied=True)
                 found.append(call("gather", column, picked, axis=0))
-        return nest.pack_sequence_as(self._form, found)
+        return tuple(found) if self._flat else nest.pack_sequence_as(self._form, found)
 
 
 def _tuples(data: Any) -> Any:

@@ -62,6 +62,7 @@ class Trainer:
     _self_loss_tracker: Any = None
     _self_rate: float | None = None  # the learning rate, where it is known without reading it
     _self_lean = False  # whether the results of metrics are not wanted from a step of the base's own
+    _self_parts: _Parts | None = None  # within an epoch
 
     # --- compile -----------------------------------------------------------------------------------------------------
 
@@ -181,8 +182,9 @@ class Trainer:
             found = self._self_compile_loss(y, y_pred, sample_weight)
             if found is not None:
                 losses.append(found)
-        added: list[Any] = self.losses  # type: ignore[attr-defined]
-        losses.extend(_summed(loss) for loss in added)
+        parts = self._self_parts
+        added: list[Any] = self.losses if parts is None else parts.losses()  # type: ignore[attr-defined]
+        losses.extend(map(_summed, added))
         if not losses:
             raise ValueError("No loss to compute. Provide a `loss` argument in `compile()`.")
         return functools.reduce(tf.add, losses)
@@ -201,7 +203,8 @@ class Trainer:
             y_pred = self._outputs(x, True)
             loss = self._loss_of(x, y, y_pred, sample_weight, True)
             scaled = loss if self.optimizer is None else self.optimizer.scale_loss(loss)
-        weights: list[Any] = self.trainable_weights  # type: ignore[attr-defined]
+        parts = self._self_parts
+        weights: list[Any] = self.trainable_weights if parts is None else parts.trainable  # type: ignore[attr-defined]
         if weights:
             gradients = tape.gradient(scaled, weights)
             self.optimizer.apply_gradients(zip(gradients, weights, strict=True))
@@ -228,7 +231,10 @@ class Trainer:
 
     def _run(self, step: Callable[[Any], Any], batch: Any, results: bool) -> Any:
         """Run a step. Without `results`, the base's own steps leave out the values of metrics: nobody looks at them."""
-        self._clear_losses()  # type: ignore[attr-defined]
+        if self._self_parts is None:
+            self._clear_losses()  # type: ignore[attr-defined]
+        else:
+            self._self_parts.clear_losses()
         if results or not _plain_steps(type(self)):
             return step(batch)
         self._self_lean = True
@@ -335,16 +341,30 @@ class Trainer:
         if type(self).train_step is not Trainer.train_step:
             self._self_rate = None  # a user's step may set it
         logs = None
-        with _cancelling():
+        with self._stepping():
             for first, last, group in _grouped(run.epoch(), self.steps_per_execution):
                 callbacks.on_train_batch_begin(first)
                 wanted = callbacks.wants_logs("on_train_batch_end", last)
                 for batch in group:
                     logs = self._run(self.train_step, batch, wanted)
+                    if self._self_parts is None:
+                        self._self_parts = _Parts(self)
                 callbacks.on_train_batch_end(last, logs)
                 if self.stop_training:
                     break
         return self._results(logs)
+
+    @contextlib.contextmanager
+    def _stepping(self) -> Iterator[None]:
+        """The steps of an epoch. Interrupted by the user, what was sent ahead and has not run is dropped too."""
+        self._self_parts = None
+        try:
+            yield
+        except KeyboardInterrupt:
+            context.session().cancel()
+            raise
+        finally:
+            self._self_parts = None
 
     def _callbacks(self, given: Any, verbose: Any, epochs: int, run: Epochs, history: bool = False) -> CallbackList:
         if isinstance(given, CallbackList):
@@ -405,7 +425,7 @@ class Trainer:
         callbacks.on_test_begin()
         self.reset_metrics()
         logs = None
-        with _cancelling():
+        with self._stepping():
             for first, last, group in _grouped(run.epoch(), self.steps_per_execution):
                 callbacks.on_test_batch_begin(first)
                 wanted = callbacks.wants_logs("on_test_batch_end", last)
@@ -421,11 +441,14 @@ class Trainer:
         return found
 
     def _in_order(self, logs: Mapping[str, Any]) -> Any:
-        """The values in the order of the metrics, then the others by name; one alone without a list."""
+        """The values in the order of the metrics, then the others by name; one alone without a list.
+
+        A name that metrics and weighted metrics share comes twice, as in Keras.
+        """
         names: list[str] = []
         for metric in self.metrics:
             names.extend([m.name for m in metric.metrics] if isinstance(metric, CompileMetrics) else [metric.name])
-        listed = [n for n in dict.fromkeys(names) if n in logs] + sorted(n for n in logs if n not in names)
+        listed = [n for n in names if n in logs] + sorted(n for n in logs if n not in names)
         values = [logs[n] for n in listed]
         return values[0] if len(values) == 1 else values
 
@@ -453,7 +476,7 @@ class Trainer:
         self.stop_predicting = False
         found = _Outputs()
         callbacks.on_predict_begin()
-        with _cancelling():
+        with self._stepping():
             for first, last, group in _grouped(run.epoch(), self.steps_per_execution):
                 callbacks.on_predict_batch_begin(first)
                 for batch in group:
@@ -555,7 +578,7 @@ def _plain_steps(kind: type) -> bool:
 
 
 def _samples(x: Any) -> Any:
-    return rows(next(v for v in nest.flatten(x) if v is not None))
+    return rows(x) if isinstance(x, Operand) else rows(next(v for v in nest.flatten(x) if v is not None))
 
 
 def _summed(loss: Any) -> Any:
@@ -569,7 +592,7 @@ def _tensor(value: Any) -> Any:
 
 
 def _grouped(source: Iterator[Any], size: int) -> Iterator[tuple[int, int, list[Any]]]:
-    """Batches in groups, with the numbers of the first and the last."""
+    """Batches in groups, with the numbers of the first and the last, if there are that many."""
     step = 0
     group: list[Any] = []
     for batch in source:
@@ -579,7 +602,7 @@ def _grouped(source: Iterator[Any], size: int) -> Iterator[tuple[int, int, list[
             step += size
             group = []
     if group:
-        yield step, step + len(group) - 1, group
+        yield step, step + size - 1, group
 
 
 def _due(epoch: int, frequency: Any) -> bool:
@@ -592,14 +615,24 @@ def _validation(data: Any, batch_size: int | None, steps: int | None, passes: in
     return Epochs(source, steps)
 
 
-@contextlib.contextmanager
-def _cancelling() -> Iterator[None]:
-    """Interrupted by the user, also drop what was sent ahead and has not run."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        context.session().cancel()
-        raise
+class _Parts:
+    """A model's layers and trainable weights, looked up once: after an epoch's first step they stay as they are."""
+
+    def __init__(self, model: Any) -> None:
+        self.layers = list(dict.fromkeys(model._flatten_layers()))
+        self.trainable = list(model.trainable_weights)
+        self._regularized = [w for w in self.trainable if getattr(w, "regularizer", None) is not None]
+
+    def losses(self) -> list[Any]:
+        """What the model's `losses` gives."""
+        added = [loss for layer in self.layers for loss in layer._self_losses]
+        return added + [w.regularizer(w) for w in self._regularized]
+
+    def clear_losses(self) -> None:
+        """Forget what layers added."""
+        for layer in self.layers:
+            if layer._self_losses:
+                layer._self_losses.clear()
 
 
 class _Outputs:
