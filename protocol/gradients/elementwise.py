@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from protocol.dtypes import complex64, complex128
-from protocol.gradients.registry import no_gradient, not_differentiable, vjp
+from protocol.gradients.registry import complex_only, no_gradient, not_differentiable, vjp
 from protocol.gradients.terms import Shape, Term, cast, conj, ops, to_shape, where, zeros_like
 
 
@@ -180,10 +180,7 @@ not_differentiable("floor ceil round")
 
 # Complex numbers and casts.
 vjp("real", input=lambda g, input_spec: _to_complex(g) if input_spec.dtype.is_complex else g)
-vjp(
-    "imag",
-    input=lambda g, input_spec: ops.complex(zeros_like(g), g) if input_spec.dtype.is_complex else zeros_like(g),
-)
+vjp("imag", input=lambda g: ops.complex(zeros_like(g), g))
 vjp(
     "complex",
     real=lambda g, real_shape: to_shape(ops.real(g), real_shape),
@@ -192,14 +189,8 @@ vjp(
 vjp("conj", x=lambda g: conj(g))
 
 
-def _of_angle(g: Term, input: Term) -> Term:
-    """For complex numbers g i / conj(x); the angle of a real number does not change."""
-    if not input.spec.dtype.is_complex:
-        return zeros_like(g)
-    return ops.complex(zeros_like(g), g) / conj(input)
-
-
-vjp("angle", input=_of_angle)
+vjp("angle", input=lambda g, input: ops.complex(zeros_like(g), g) / conj(input))
+complex_only("imag angle")
 vjp("cast", x=lambda g, x_spec: cast(g, x_spec.dtype))
 
 # Several tensors at once.

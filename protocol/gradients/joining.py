@@ -102,16 +102,7 @@ def _unpadded(g: Term, shape: Shape, paddings: Sequence[Sequence[int]]) -> Term:
     return ops.slice(g, begin=tuple([before for before, _ in paddings]), size=shape)
 
 
-def _of_value(g: Term, tensor_shape: Shape, paddings: Sequence[Sequence[int]]) -> Term:
-    """What the padding got: all of the gradient but the part of the tensor itself."""
-    return ops.reduce_sum(g) - ops.reduce_sum(_unpadded(g, tensor_shape, paddings))
-
-
 vjp("pad", tensor=lambda g, tensor_shape, *, paddings: _unpadded(g, tensor_shape, paddings))
-vjp(
-    "pad_value",
-    tensor=lambda g, tensor_shape, *, paddings: _unpadded(g, tensor_shape, paddings),
-    constant_values=lambda g, tensor_shape, *, paddings: _of_value(g, tensor_shape, paddings),
-)
+vjp("pad_value", tensor=lambda g, tensor_shape, *, paddings: _unpadded(g, tensor_shape, paddings))  # the value: None
 vjp("mirror_pad", tensor=lambda g, **attrs: ops.mirror_pad_grad(g, **attrs))
 vjp("mirror_pad_grad", grad=lambda g, **attrs: ops.mirror_pad(g, **attrs))

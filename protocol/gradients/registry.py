@@ -56,11 +56,13 @@ class Gradient:
     """What is declared of one op's gradient.
 
     `missing` marks the ops whose gradient is a LookupError; without rules and without it, all gradients are None.
+    `complex_only` marks those where real inputs have the gradient None.
     """
 
     op: Op
     rules: dict[int, Rule] = field(default_factory=dict)
     missing: bool = False
+    complex_only: bool = False
     _keeps: dict[Any, tuple[frozenset[int], bool]] = field(default_factory=dict)
     _positions: dict[Any, tuple[int, ...]] = field(default_factory=dict)
 
@@ -80,7 +82,8 @@ class Gradient:
             found = self._positions[specs] = tuple(
                 i
                 for i, spec in enumerate(specs)
-                if spec.dtype.differentiable and (self.missing or self.rule(i) is not None)
+                if (spec.dtype.is_complex if self.complex_only else spec.dtype.differentiable)
+                and (self.missing or self.rule(i) is not None)
             )
         return found
 
@@ -166,6 +169,12 @@ def not_differentiable(names: str) -> None:
     """Declare ops whose inputs all have the gradient None."""
     for name in names.split():
         _gradient(name)
+
+
+def complex_only(names: str) -> None:
+    """Say of ops with rules that the gradients of real inputs are None."""
+    for name in names.split():
+        GRADIENTS[name].complex_only = True
 
 
 def no_gradient(names: str) -> None:
