@@ -231,9 +231,8 @@ def _segment_rows(xp: Any, params: Any, segment_ids: Any) -> Any:
     kept = (ids >= 0) & (ids < count)
     if xp is np and kept.all():
         return params[ids]
-    found = params[xp.where(kept, ids, 0)]
-    found[~kept] = 0
-    return found
+    rows = params[xp.where(kept, ids, 0)]
+    return xp.where(kept.reshape(ids.shape + (1,) * (params.ndim - 1)), rows, params.dtype.type(0))
 
 
 kernel("segment_rows", _segment_rows)

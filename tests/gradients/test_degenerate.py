@@ -60,5 +60,5 @@ def test_a_full_decomposition_of_other_shapes_has_none():
             x = tf.ones([3, 1])
             tape.watch(x)
             y = tf.reduce_sum(function(x, full_matrices=True)[0])
-        with pytest.raises(NotImplementedError, match="full_matrices is [Tt]rue"):
+        with pytest.raises(NotImplementedError, match=r"full_matrices is [Tt]rue"):
             tape.gradient(y, x).numpy()
