@@ -195,7 +195,11 @@ class Pending:
 
     def wait(self, timeout: float) -> bool:
         """Whether they arrived within some seconds. Not counted as a wait: for what has nothing else to do."""
-        return all(w.read.wait(timeout) for w in self._wanted)
+        try:
+            return all(w.read.wait(timeout) for w in self._wanted)
+        except KeyboardInterrupt:
+            self._wanted[0].session.cancel()
+            raise
 
     def values(self) -> list[Any]:
         """The values, as `fetch` gives them. Waits for those that have not arrived; raises what has failed."""

@@ -120,7 +120,7 @@ def test_the_bar_on_a_terminal(monkeypatch):
 def test_the_bar_redraws_ten_times_a_second_at_most(monkeypatch):
     now = [0.0]
     monkeypatch.setattr("client.keras.progress.monotonic", lambda: now[0])
-    monkeypatch.setattr("client.keras.callbacks.monotonic", lambda: now[0])
+    monkeypatch.setattr("client.keras.progbar_logger.monotonic", lambda: now[0])
 
     def tick(batch, logs):
         now[0] += 0.01

@@ -120,6 +120,7 @@ def columns(request, monkeypatch):
         monkeypatch.setattr(data_adapter, "RESIDENT_BYTES", 0)
         monkeypatch.setattr(data_adapter, "_SMALL", 0)
         monkeypatch.setattr(data_adapter, "_BLOCK", 1 if request.param == "streamed" else 200)
+        monkeypatch.setattr(data_adapter, "_LARGE_BLOCK", 1)
         monkeypatch.setattr(data_adapter, "_AHEAD", 400)
     return X, Y
 
@@ -280,10 +281,10 @@ def test_zero_rows_and_scalars_are_refused():
 
 
 def test_predictions_of_several_reads(monkeypatch):
-    from client.keras.models import training
+    from client.keras.models import running
 
-    monkeypatch.setattr(training, "_GROUP_BYTES", 40)
-    monkeypatch.setattr(training, "_GROUPS", 1)
+    monkeypatch.setattr(running, "_GROUP_BYTES", 40)
+    monkeypatch.setattr(running, "_GROUPS", 1)
     found = linear().predict(X, batch_size=3, verbose=0)
     np.testing.assert_allclose(found, X @ W, rtol=1e-5)
     assert found.dtype == np.float32
@@ -362,3 +363,39 @@ def test_an_error_on_the_server_ends_the_epoch():
         model.fit(np.array([[1], [9]]), targets, verbose=0)
     tf.sync()
     assert model.predict(np.array([[1], [3]]), verbose=0).shape == (2, 1)
+
+
+def test_an_interrupted_fit_leaves_the_model_usable():
+    model = linear()
+    model.fit(X, Y, verbose=0)
+
+    def interrupt(batch, logs):
+        if batch == 7:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(
+            X, Y, verbose=0, batch_size=1, callbacks=[tf.keras.callbacks.LambdaCallback(on_train_batch_end=interrupt)]
+        )
+    assert np.isfinite(model.fit(X, Y, verbose=0).history["loss"][0])
+    assert np.isfinite(model.get_weights()[0]).all()
+
+
+def test_a_dataset_waits_once_an_epoch():
+    model = linear()
+    data = tf.data.Dataset.from_tensor_slices((X, Y)).shuffle(20).batch(3).prefetch(2)
+    model.fit(data, verbose=0)
+    with waits(3):
+        model.fit(data, epochs=3, verbose=0, validation_data=data)
+
+
+def test_the_history_does_not_keep_the_model():
+    import weakref
+
+    model = linear()
+    history = model.fit(X, Y, verbose=0)
+    assert history.model is model and model.history is history
+    reference = weakref.ref(model)
+    del model
+    gc.collect()
+    assert reference() is None and history.model is None and len(history.history["loss"]) == 1

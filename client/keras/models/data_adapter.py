@@ -35,7 +35,9 @@ RESIDENT_BYTES: Final = 256 * 2**20
 _SMALL: Final = 2**20
 """Arrays up to this size are uploaded whole for a single epoch too."""
 _BLOCK: Final = 512 * 1024
-"""Bytes of rows that are uploaded together at least, unless one batch has more."""
+"""Bytes of rows that are sent together, within the stream, where a batch has fewer."""
+_LARGE_BLOCK: Final = 8 * 2**20
+"""Bytes of rows that are uploaded together beside the stream, which takes round trips, where a batch has more."""
 _AHEAD: Final = 256 * 2**20
 """Bytes of rows that may be uploaded ahead of the steps that use them."""
 
@@ -215,7 +217,8 @@ class ArrayBatches(Batches):
             self._columns = [from_array(c) if isinstance(c, np.ndarray) else c for c in self._columns]
             host = 0
         batch_bytes = max(1, host * self._batch // max(1, self._size))
-        self._per_block = max(1, _BLOCK // batch_bytes) if host else 1
+        wanted = _BLOCK if batch_bytes <= _BLOCK else _LARGE_BLOCK
+        self._per_block = max(1, wanted // batch_bytes) if host else 1
         self._block_bytes = batch_bytes * self._per_block if host else 0
         self._remote = [isinstance(c, Operand) for c in self._columns]
 

@@ -13,11 +13,8 @@ import contextlib
 import functools
 import inspect
 import warnings
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final
-
-import numpy as np
+from typing import Any
 
 import client as tf
 from client import context, nest
@@ -32,13 +29,8 @@ from client.keras.models.data_adapter import (
     split,
     unpack_x_y_sample_weight,
 )
-from client.reading import Pending
+from client.keras.models.running import Outputs, Parts
 from client.tensor import Operand
-
-_GROUP_BYTES: Final = 2**20
-"""Bytes of predictions that are read together."""
-_GROUPS: Final = 64
-"""How many such groups may be on their way."""
 
 
 class Trainer:
@@ -62,7 +54,7 @@ class Trainer:
     _self_loss_tracker: Any = None
     _self_rate: float | None = None  # the learning rate, where it is known without reading it
     _self_lean = False  # whether the results of metrics are not wanted from a step of the base's own
-    _self_parts: _Parts | None = None  # within an epoch
+    _self_parts: Parts | None = None  # within an epoch
 
     # --- compile -----------------------------------------------------------------------------------------------------
 
@@ -304,7 +296,6 @@ class Trainer:
 
         Raises:
             ValueError: it is not compiled, or arguments that do not go together.
-            RuntimeWarning: (as a warning) the data ran out.
         """
         self._assert_compiled("fit")
         if validation_split and validation_data is None:
@@ -348,7 +339,7 @@ class Trainer:
                 for batch in group:
                     logs = self._run(self.train_step, batch, wanted)
                     if self._self_parts is None:
-                        self._self_parts = _Parts(self)
+                        self._self_parts = Parts(self)
                 callbacks.on_train_batch_end(last, logs)
                 if self.stop_training:
                     break
@@ -474,7 +465,7 @@ class Trainer:
         run = Epochs(batches(x, None, None, batch_size, steps), steps)
         callbacks = self._callbacks(callbacks, verbose, 1, run)
         self.stop_predicting = False
-        found = _Outputs()
+        found = Outputs()
         callbacks.on_predict_begin()
         with self._stepping():
             for first, last, group in _grouped(run.epoch(), self.steps_per_execution):
@@ -533,7 +524,7 @@ class Trainer:
 
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, as NumPy arrays. Waits."""
-        found = _Outputs()
+        found = Outputs()
         found.add(self._run(self.predict_step, (nest.map_structure(_tensor, x),), True))
         return found.read()
 
@@ -613,62 +604,3 @@ def _validation(data: Any, batch_size: int | None, steps: int | None, passes: in
     x, y, sample_weight = unpack_x_y_sample_weight(data)
     source: Batches = batches(x, y, sample_weight, batch_size, steps, passes=max(1, passes))
     return Epochs(source, steps)
-
-
-class _Parts:
-    """A model's layers and trainable weights, looked up once: after an epoch's first step they stay as they are."""
-
-    def __init__(self, model: Any) -> None:
-        self.layers = list(dict.fromkeys(model._flatten_layers()))
-        self.trainable = list(model.trainable_weights)
-        self._regularized = [w for w in self.trainable if getattr(w, "regularizer", None) is not None]
-
-    def losses(self) -> list[Any]:
-        """What the model's `losses` gives."""
-        added = [loss for layer in self.layers for loss in layer._self_losses]
-        return added + [w.regularizer(w) for w in self._regularized]
-
-    def clear_losses(self) -> None:
-        """Forget what layers added."""
-        for layer in self.layers:
-            if layer._self_losses:
-                layer._self_losses.clear()
-
-
-class _Outputs:
-    """Outputs of many batches, read in groups: one read, or reads that come while later batches are computed."""
-
-    def __init__(self) -> None:
-        self._form: Any = None
-        self._group: list[list[Any]] = []
-        self._bytes = 0
-        self._pending: deque[Pending] = deque()
-        self._done: list[list[np.ndarray[Any, Any]]] = []
-
-    def add(self, outputs: Any) -> None:
-        """Take the outputs of a batch."""
-        if self._form is None:
-            self._form = outputs
-        leaves = [tf.convert_to_tensor(v) for v in nest.flatten(outputs)]
-        self._group.append(leaves)
-        self._bytes += sum([4 * int(np.prod([d or 1 for d in v._spec.shape or ()])) for v in leaves])
-        if self._bytes >= _GROUP_BYTES:
-            self._send()
-            if len(self._pending) > _GROUPS:
-                self._done.append(self._pending.popleft().values())
-
-    def _send(self) -> None:
-        columns = zip(*self._group, strict=True)
-        self._pending.append(Pending([c[0] if len(c) == 1 else tf.concat(c, 0) for c in columns]))
-        self._group, self._bytes = [], 0
-
-    def read(self) -> Any:
-        """All of them, as arrays in the structure of the outputs."""
-        if self._group:
-            self._send()
-        while self._pending:
-            self._done.append(self._pending.popleft().values())
-        if self._form is None:
-            raise ValueError("there was no batch to predict for")
-        columns = [np.concatenate(c) if len(c) > 1 else np.asarray(c[0]) for c in zip(*self._done, strict=True)]
-        return nest.pack_sequence_as(self._form, columns)
