@@ -74,23 +74,23 @@ def get_file(
         raise ValueError('Please specify the "origin" argument (URL of the file to download).')
     if md5_hash is not None and file_hash is None:
         file_hash, hash_algorithm = md5_hash, "md5"
-    algorithm = _algorithm(hash_algorithm, file_hash)
     name = _file_name(fname, origin)
     folder = _folder(cache_dir, cache_subdir)
     if not (extract or untar):
-        return str(obtain(folder / name, origin, file_hash, algorithm, force_download))
+        return str(obtain(folder / name, origin, file_hash, hash_algorithm, force_download))
     if fname and "." in name:
         archive, place = folder / name, folder / f"{name.partition('.')[0]}_extracted"
     else:
         archive, place = folder / f"{name}_archive", folder / name
-    obtain(archive, origin, file_hash, algorithm, force_download)
+    obtain(archive, origin, file_hash, hash_algorithm, force_download)
     if not _extract(archive, place, "tar" if untar else archive_format):
         warnings.warn("Could not extract archive.", stacklevel=2)
     return str(place)
 
 
-def obtain(path: Path, origin: str, file_hash: str | None, algorithm: str, force: bool = False) -> Path:
+def obtain(path: Path, origin: str, file_hash: str | None, algorithm: str = "auto", force: bool = False) -> Path:
     """The file at `path`, from `origin` if it is not there or has another hash."""
+    algorithm = _algorithm(algorithm, file_hash)
     if path.exists() and not force:
         if file_hash is None or _hash(path, algorithm) == file_hash.lower():
             return path
