@@ -25,6 +25,10 @@ from client.keras import (
 )
 
 globals().update(names_in("keras"))
+# A name may be registered by another module than its namespace's: `keras.layers.Input` by the functional models.
+for _space in (activations, callbacks, constraints, initializers, layers, losses, metrics, models, optimizers,
+               regularizers, utils):  # fmt: skip
+    _space.__dict__.update(names_in(_space.__name__.removeprefix("client.")))
 
 
 def __getattr__(name: str) -> Any:
