@@ -12,7 +12,7 @@ from typing import Any
 import client as tf
 from client.api import public
 from client.keras.layers.core import WeightOptions
-from client.keras.layers.layer import LAYERS, Layer, context
+from client.keras.layers.layer import LAYERS, Layer
 from client.tensor import Tensor
 
 
@@ -40,7 +40,7 @@ class Cell(WeightOptions, Layer):
         self.recurrent_dropout = min(1.0, max(0.0, self.recurrent_dropout))
         self.state_size: Any = units
         self.output_size = units
-        self._self_dropped: dict[str, Any] = {}
+        self._self_masks: dict[str, Any] = {}
 
     def build(self, input_shape: Any) -> None:
         """Make the weights for inputs of (batch, features)."""
@@ -64,48 +64,89 @@ class Cell(WeightOptions, Layer):
         return (self.gates * self.units,)
 
     def _first_bias(self, shape: Any, dtype: Any = None) -> Tensor:
-        return self.bias_initializer(shape, dtype=dtype)
+        return self.bias_initializer(shape, dtype=dtype)  # type: ignore[no-any-return]
 
     def get_initial_state(self, batch_size: Any = None) -> list[Tensor]:
         """Zeros for each state."""
-        sizes = self.state_size if isinstance(self.state_size, list | tuple) else [self.state_size]
-        return [tf.zeros([batch_size, size], self.compute_dtype) for size in sizes]
+        return [tf.zeros([batch_size, size], self.compute_dtype) for size in self._sizes]
 
-    def _thinned(self, x: Tensor, which: str, training: bool | None) -> Tensor:
-        """`x` with dropout: one mask for all steps of a sequence."""
+    @property
+    def _sizes(self) -> list[int]:
+        return list(self.state_size) if isinstance(self.state_size, list | tuple) else [self.state_size]
+
+    def _mask(self, x: Tensor, which: str, training: bool | None) -> Tensor | None:
+        """The factors of dropout for `x`, the same for all steps of a sequence; None where nothing is dropped.
+
+        With recurrent dropout each gate has its own: they stand along a first axis.
+        """
         rate = self.dropout if which == "input" else self.recurrent_dropout
-        if not training or not rate:
-            return x
-        mask = self._self_dropped.get(which)
+        if not training or not 0 < rate < 1:
+            return None
+        mask = self._self_masks.get(which)
         if mask is None:
-            mask = self._self_dropped[which] = tf.nn.dropout(tf.ones_like(x), rate, seed=self.seed)
-        return x * mask
+            shape = tf.shape(x) if None in x.shape else x.shape
+            ones = tf.ones([self.gates, *shape] if self._gated else shape, x.dtype)
+            mask = self._self_masks[which] = tf.nn.dropout(ones, rate, seed=self.seed)
+        return mask
 
-    def reset_dropout(self) -> None:
-        """Draw new dropout masks for the next sequence."""
-        self._self_dropped.clear()
+    @property
+    def _gated(self) -> bool:
+        return self.recurrent_dropout != 0 and self.gates > 1
 
-    def projected(self, inputs: Tensor) -> Tensor:
-        """inputs @ kernel, of one step or of all of them at once."""
-        rank = len(inputs._spec.shape or ())
-        if rank == 2:
-            return tf.matmul(inputs, self.kernel)
-        return tf.tensordot(inputs, self.kernel, [[rank - 1], [0]])
+    def reset_dropout_mask(self) -> None:
+        """Draw new dropout masks for the inputs of the next sequence."""
+        self._self_masks.pop("input", None)
 
-    def call(self, inputs: Tensor, states: Any, training: bool | None = None) -> Any:
+    def reset_recurrent_dropout_mask(self) -> None:
+        """Draw new dropout masks for the states of the next sequence."""
+        self._self_masks.pop("state", None)
+
+    def projected(self, inputs: Tensor, training: bool | None = None) -> Tensor:
+        """inputs @ kernel + bias, of one step or of all of them at once, with dropout."""
+        if not inputs.dtype.is_floating:
+            inputs = tf.cast(inputs, self.compute_dtype)
+        rank = len(inputs.shape)
+        mask = self._mask(inputs if rank == 2 else inputs[:, 0], "input", training)
+        if mask is not None:
+            inputs = inputs * (mask if rank == 2 else tf.expand_dims(mask, -2))
+        if mask is not None and self._gated:
+            found = _by_gate(inputs, self.kernel, self.gates)
+        elif rank == 2:
+            found = tf.matmul(inputs, self.kernel)
+        else:
+            found = tf.tensordot(inputs, self.kernel, [[rank - 1], [0]])
+        bias = self._input_bias()
+        return found if bias is None else found + bias
+
+    def _input_bias(self) -> Any:
+        return self.bias
+
+    def constants(self) -> Any:
+        """What the steps of a sequence share, computed once."""
+        return None
+
+    def _recurrent(self, h: Tensor, training: bool | None) -> Tensor:
+        """h @ recurrent_kernel, with dropout."""
+        mask = self._mask(h, "state", training)
+        if mask is not None and self._gated:
+            return _by_gate(h * mask, self.recurrent_kernel, self.gates)
+        return tf.matmul(h if mask is None else h * mask, self.recurrent_kernel)  # type: ignore[no-any-return]
+
+    def call(self, inputs: Tensor, states: Any, training: bool | None = False) -> Any:
         """One step: the output and the new states."""
-        given = states if isinstance(states, list | tuple) else [states]
-        output, new = self.step(self.projected(self._thinned(inputs, "input", training)), list(given), training)
+        given = list(states) if isinstance(states, list | tuple) else [states]
+        output, new = self.step(self.projected(inputs, training), given, training, self.constants())
         return output, new if isinstance(states, list | tuple) else new[0]
 
-    def step(self, projected: Tensor, states: list[Tensor], training: bool | None) -> tuple[Tensor, list[Tensor]]:
-        """One step, given inputs @ kernel."""
+    def step(
+        self, projected: Tensor, states: list[Tensor], training: bool | None, constants: Any
+    ) -> tuple[Tensor, list[Tensor]]:
+        """One step, given inputs @ kernel + bias and what `constants` gave."""
         raise NotImplementedError
 
     def compute_output_shape(self, input_shape: Any, states_shape: Any = None) -> Any:
         """The shapes of the output and the states."""
-        sizes = self.state_size if isinstance(self.state_size, list | tuple) else [self.state_size]
-        return (input_shape[0], self.units), [(input_shape[0], size) for size in sizes]
+        return (input_shape[0], self.units), [(input_shape[0], size) for size in self._sizes]
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make it again."""
@@ -162,12 +203,11 @@ class SimpleRNNCell(Cell):
             recurrent_dropout=recurrent_dropout, seed=seed,
         )  # fmt: skip
 
-    def step(self, projected: Tensor, states: list[Tensor], training: bool | None) -> tuple[Tensor, list[Tensor]]:
-        """One step, given inputs @ kernel."""
-        h = self._thinned(states[0], "state", training)
-        total = projected + tf.matmul(h, self.recurrent_kernel)
-        if self.bias is not None:
-            total = total + self.bias
+    def step(
+        self, projected: Tensor, states: list[Tensor], training: bool | None, constants: Any
+    ) -> tuple[Tensor, list[Tensor]]:
+        """One step, given inputs @ kernel + bias and what `constants` gave."""
+        total = projected + self._recurrent(states[0], training)
         output = total if self.activation is None else self.activation(total)
         return output, [output]
 
@@ -238,12 +278,12 @@ class LSTMCell(Cell):
         first, last = self.bias_initializer((u,), dtype=dtype), self.bias_initializer((2 * u,), dtype=dtype)
         return tf.concat([first, tf.ones((u,), first.dtype), last], 0)
 
-    def step(self, projected: Tensor, states: list[Tensor], training: bool | None) -> tuple[Tensor, list[Tensor]]:
-        """One step, given inputs @ kernel."""
-        h, c = self._thinned(states[0], "state", training), states[1]
-        total = projected + tf.matmul(h, self.recurrent_kernel)
-        if self.bias is not None:
-            total = total + self.bias
+    def step(
+        self, projected: Tensor, states: list[Tensor], training: bool | None, constants: Any
+    ) -> tuple[Tensor, list[Tensor]]:
+        """One step, given inputs @ kernel + bias and what `constants` gave."""
+        h, c = states
+        total = projected + self._recurrent(h, training)
         i, f, candidate, o = tf.split(total, 4, axis=-1)
         gate = self.recurrent_activation
         c = gate(f) * c + gate(i) * self.activation(candidate)
@@ -312,29 +352,46 @@ class GRUCell(Cell):
     def _bias_shape(self) -> tuple[int, ...]:
         return (2, 3 * self.units) if self.reset_after else (3 * self.units,)
 
-    def step(self, projected: Tensor, states: list[Tensor], training: bool | None) -> tuple[Tensor, list[Tensor]]:
-        """One step, given inputs @ kernel."""
-        before = states[0]
-        h = self._thinned(before, "state", training)
-        of_input, of_state = None, None
-        if self.bias is not None:
-            of_input, of_state = (self.bias[0], self.bias[1]) if self.reset_after else (self.bias, None)
-        x = projected if of_input is None else projected + of_input
-        u, gate = self.units, self.recurrent_activation
+    def _input_bias(self) -> Any:
+        return self.bias[0] if self.reset_after and self.bias is not None else self.bias
+
+    def constants(self) -> Any:
+        """The bias of the state's part; or the recurrent kernels of the gates and of the candidate."""
         if self.reset_after:
-            inner = tf.matmul(h, self.recurrent_kernel)
-            inner = inner if of_state is None else inner + of_state
-            x_gates, x_new = tf.split(x, [2 * u, u], axis=-1)
+            return None if self.bias is None else self.bias[1]
+        return tf.split(self.recurrent_kernel, [2 * self.units, self.units], axis=-1)
+
+    def step(
+        self, projected: Tensor, states: list[Tensor], training: bool | None, constants: Any
+    ) -> tuple[Tensor, list[Tensor]]:
+        """One step, given inputs @ kernel + bias and what `constants` gave."""
+        h, u = states[0], self.units
+        x_gates, x_new = tf.split(projected, [2 * u, u], axis=-1)
+        if self.reset_after:
+            inner = self._recurrent(h, training)
+            inner = inner if constants is None else inner + constants
             h_gates, h_new = tf.split(inner, [2 * u, u], axis=-1)
-            z, r = tf.split(gate(x_gates + h_gates), 2, axis=-1)
+            z, r = tf.split(self.recurrent_activation(x_gates + h_gates), 2, axis=-1)
             candidate = self.activation(x_new + r * h_new)
         else:
-            x_gates, x_new = tf.split(x, [2 * u, u], axis=-1)
-            gates, new = tf.split(self.recurrent_kernel, [2 * u, u], axis=-1)
-            z, r = tf.split(gate(x_gates + tf.matmul(h, gates)), 2, axis=-1)
-            candidate = self.activation(x_new + tf.matmul(r * h, new))
-        output = z * before + (1.0 - z) * candidate
+            mask = self._mask(h, "state", training)
+            gates, new = constants
+            of_gates = tf.matmul(h, gates) if mask is None else _by_gate(h * mask[:2], gates, 2)
+            z, r = tf.split(self.recurrent_activation(x_gates + of_gates), 2, axis=-1)
+            candidate = self.activation(x_new + tf.matmul(r * (h if mask is None else h * mask[2]), new))
+        output = z * h + (1.0 - z) * candidate
         return output, [output]
+
+
+def _by_gate(x: Tensor, kernel: Any, gates: int) -> Tensor:
+    """x @ kernel, where the gates see different inputs: `x` has a first axis of gates, the result has them side by side
+    along its last.
+    """
+    rows = kernel.shape[0]
+    axes = "t" if len(x.shape) == 4 else ""
+    found = tf.einsum(f"gb{axes}i,igo->b{axes}go", x, tf.reshape(kernel, [rows, gates, -1]))
+    shape = found.shape[:-2] if None not in found.shape[:-2] else tf.unstack(tf.shape(found)[:-2])
+    return tf.reshape(found, [*shape, kernel.shape[1]])  # type: ignore[no-any-return]
 
 
 @public("keras.layers.StackedRNNCells")
@@ -355,9 +412,12 @@ class StackedRNNCells(Layer):
     def __init__(self, cells: Sequence[Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         for cell in cells:
-            if not hasattr(cell, "state_size"):
-                raise ValueError(f"All cells must have a `state_size` attribute. Received cell without a "
-                                 f"`state_size`: {cell}")  # fmt: skip
+            for needed, what in (("call", "method"), ("state_size", "attribute")):
+                if not hasattr(cell, needed):
+                    raise ValueError(
+                        f"All cells must have a `{needed}` {what}. Received cell without a `{needed}`"
+                        f"{' method' if what == 'method' else ''}: {cell}"
+                    )
         self.cells = list(cells)
 
     @property
@@ -368,35 +428,43 @@ class StackedRNNCells(Layer):
     @property
     def output_size(self) -> Any:
         """The size of the last cell's output."""
-        return self.cells[-1].output_size
+        return output_size_of(self.cells[-1])
 
     def build(self, input_shape: Any) -> None:
         """Build the cells, each for the output of the one before."""
         for cell in self.cells:
-            if not cell.built:
-                context.path.append(cell.name)
-                try:
-                    cell.build(input_shape)
-                finally:
-                    context.path.pop()
-            input_shape = (input_shape[0], cell.output_size)
+            if isinstance(cell, Layer) and not cell.built:
+                cell.build(input_shape)
+            input_shape = (input_shape[0], output_size_of(cell))
 
     def get_initial_state(self, batch_size: Any = None) -> list[Any]:
         """Zeros for each cell."""
-        return [c.get_initial_state(batch_size) for c in self.cells]
+        return [initial_state_of(c, batch_size, self.compute_dtype) for c in self.cells]
 
-    def reset_dropout(self) -> None:
-        """Draw new dropout masks for the next sequence."""
+    def reset_dropout_mask(self) -> None:
+        """Draw new dropout masks for the inputs of the next sequence."""
         for cell in self.cells:
-            if hasattr(cell, "reset_dropout"):
-                cell.reset_dropout()
+            if hasattr(cell, "reset_dropout_mask"):
+                cell.reset_dropout_mask()
 
-    def call(self, inputs: Tensor, states: Any, training: bool | None = None) -> Any:
+    def reset_recurrent_dropout_mask(self) -> None:
+        """Draw new dropout masks for the states of the next sequence."""
+        for cell in self.cells:
+            if hasattr(cell, "reset_recurrent_dropout_mask"):
+                cell.reset_recurrent_dropout_mask()
+
+    def call(self, inputs: Tensor, states: Any, training: bool | None = False) -> Any:
         """One step through all cells."""
         new = []
         for cell, state in zip(self.cells, states, strict=True):
-            inputs, state = cell(inputs, state, training=training)
-            new.append(state)
+            nested = isinstance(state, list | tuple)
+            options = {"training": training} if takes_training(cell) else {}
+            inputs, after = (cell if callable(cell) else cell.call)(
+                inputs, list(state) if nested else [state], **options
+            )
+            if not nested and isinstance(after, list | tuple) and len(after) == 1:
+                after = after[0]
+            new.append(after)
         return inputs, new
 
     def get_config(self) -> dict[str, Any]:
@@ -407,3 +475,28 @@ class StackedRNNCells(Layer):
     def from_config(cls, config: dict[str, Any]) -> Any:
         """One made of what `get_config` gave."""
         return cls(cells=[LAYERS.deserialize(c) for c in config.pop("cells")], **config)
+
+
+def output_size_of(cell: Any) -> Any:
+    """The size of a cell's output; by default that of its first state."""
+    size = getattr(cell, "output_size", None)
+    if size is None:
+        size = cell.state_size[0] if isinstance(cell.state_size, list | tuple) else cell.state_size
+    return size
+
+
+def initial_state_of(cell: Any, batch: Any, dtype: Any) -> Any:
+    """A cell's first states: what it says itself, or zeros."""
+    if hasattr(cell, "get_initial_state"):
+        return cell.get_initial_state(batch_size=batch)
+    sizes = cell.state_size
+    found = [
+        tf.zeros([batch, *(s if isinstance(s, list | tuple) else (s,))], dtype)
+        for s in (sizes if isinstance(sizes, list | tuple) else [sizes])
+    ]
+    return found if isinstance(sizes, list | tuple) else found[0]
+
+
+def takes_training(cell: Any) -> bool:
+    """Whether a cell's `call` wants to know whether this is training."""
+    return isinstance(cell, Layer) and cell._signature.training

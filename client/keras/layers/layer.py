@@ -66,6 +66,7 @@ class _Signature(NamedTuple):
     training: bool
     masks: tuple[str, ...]
     build_arguments: tuple[str, ...]
+    makes_masks: bool  # whether `compute_mask` may give one where the input has none
 
 
 def _signature_of(cls: type) -> _Signature:
@@ -77,6 +78,7 @@ def _signature_of(cls: type) -> _Signature:
         "training" in names or any(p.kind is p.VAR_KEYWORD for p in call),
         tuple(n for n in names if n == "mask" or n.endswith("_mask")),
         tuple(p.name for p in build if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)),
+        cls.compute_mask is not Layer.compute_mask,  # type: ignore[attr-defined]
     )
 
 
@@ -250,8 +252,11 @@ class Layer(Tracked):
             context.path.pop()
         if self.activity_regularizer is not None:
             for each in nest.flatten(outputs):
-                self.add_loss(self.activity_regularizer(each))
-        if mask is not None:
+                loss = self.activity_regularizer(each)
+                if each.shape.rank != 0:
+                    loss = tf.math.divide_no_nan(loss, tf.cast(tf.shape(each)[0], loss.dtype))
+                self.add_loss(loss)
+        if mask is not None or (signature.makes_masks and self.supports_masking):
             self._set_masks(first, mask, outputs)
         return outputs
 
@@ -303,14 +308,15 @@ class Layer(Tracked):
                     kwargs[name] = found
 
     def _set_masks(self, inputs: Any, mask: Any, outputs: Any) -> None:
-        if not self.supports_masking:
+        if not self.supports_masking or (mask is None and all(masks.of(y) is not None for y in nest.flatten(outputs))):
             return
         found = self.compute_mask(inputs, mask)
         if found is not None:
             flat = nest.flatten(outputs)
             given = nest.flatten(found)
             for each, its in zip(flat, given if len(given) == len(flat) else given * len(flat), strict=False):
-                masks.put(each, its)
+                if its is not None:
+                    masks.put(each, its)
 
     # --- weights -----------------------------------------------------------------------------------------------------
 
