@@ -1,16 +1,21 @@
 """Initializers: what gives a weight its first value.
 
-Owns: the classes, and finding one by name. Values are made on the server; nothing is uploaded, nothing waits.
+Owns: the classes, and finding one by name. Values are made on the server; nothing is uploaded, nothing waits. Does not
+know weights or layers.
 """
 
 from __future__ import annotations
 
 import math
+import operator
 from typing import Any, Final
+
+import numpy as np
 
 import client as tf
 from client.api import public
 from client.keras.serialization import Registry
+from client.seeding import signed
 from client.tensor import Tensor
 from client.tracking import snake_case
 from protocol.dtypes import as_dtype
@@ -59,7 +64,7 @@ class Zeros(Initializer):
     """
 
     def __call__(self, shape: Any, dtype: Any = None, **kwargs: Any) -> Tensor:
-        return tf.zeros(shape, _dtype(dtype))  # type: ignore[no-any-return]
+        return tf.zeros(shape, _dtype(dtype))
 
 
 @public("keras.initializers.Ones", "keras.initializers.ones")
@@ -73,16 +78,16 @@ class Ones(Initializer):
     """
 
     def __call__(self, shape: Any, dtype: Any = None, **kwargs: Any) -> Tensor:
-        return tf.ones(shape, _dtype(dtype))  # type: ignore[no-any-return]
+        return tf.ones(shape, _dtype(dtype))
 
 
 @public("keras.initializers.Constant", "keras.initializers.constant")
 @INITIALIZERS.add("constant")
 class Constant(Initializer):
-    """One value everywhere, or an array that is broadcast.
+    """One value everywhere, or an array or tensor that is broadcast.
 
     Args:
-        value: a number or an array.
+        value: a number, an array or a tensor.
 
     >>> import client as tf
     >>> print(tf.keras.initializers.Constant(3.0)((2,)).numpy())
@@ -94,11 +99,26 @@ class Constant(Initializer):
 
     def __call__(self, shape: Any, dtype: Any = None, **kwargs: Any) -> Tensor:
         value = tf.cast(tf.convert_to_tensor(self.value), _dtype(dtype))
-        return tf.broadcast_to(value, shape)  # type: ignore[no-any-return]
+        return tf.broadcast_to(value, shape)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make it again."""
-        return {"value": self.value}
+        """The arguments that make it again, arrays as nested lists."""
+        value = self.value
+        if isinstance(value, tf.Tensor | tf.Variable):
+            value = value.numpy()
+        return {"value": value.tolist() if isinstance(value, np.ndarray | np.generic) else value}
+
+
+class Given(Constant):
+    """The value of an array or a tensor, for a weight of just that shape."""
+
+    def __call__(self, shape: Any, dtype: Any = None, **kwargs: Any) -> Tensor:
+        if tuple(shape) != tuple(self.value.shape):
+            raise ValueError(
+                f"Expected `shape` to be {tuple(self.value.shape)} for direct tensor as initializer. Received "
+                f"shape={tuple(shape)}"
+            )
+        return tf.cast(self.value, _dtype(dtype))
 
 
 @public("keras.initializers.Identity", "keras.initializers.IdentityInitializer", "keras.initializers.identity")
@@ -123,7 +143,8 @@ class Identity(Initializer):
                 f"Identity matrix initializer can only be used for 2D matrices. Received: shape={shape} of rank "
                 f"{len(shape)}."
             )
-        return self.gain * tf.eye(*shape, dtype=_dtype(dtype))  # type: ignore[no-any-return]
+        found = tf.eye(*shape, dtype=_dtype(dtype))
+        return found if self.gain == 1 else self.gain * found
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make it again."""
@@ -131,26 +152,27 @@ class Identity(Initializer):
 
 
 class RandomInitializer(Initializer):
-    """A base for those that draw: with a seed, the same instance gives the same values each time it is called."""
+    """A base for those that draw.
+
+    With a seed, an instance gives the same values each time it is called, whatever `tf.random.set_seed` was told.
+    Without, the values depend on the global seed, and are others at each call.
+    """
 
     def __init__(self, seed: int | None = None) -> None:
-        self.seed = seed
+        if seed is not None and not hasattr(seed, "__index__"):
+            raise ValueError(f"`seed` argument should be an integer. Received: seed={seed}")
+        self.seed = None if seed is None else operator.index(seed)
 
-    def _normal(self, shape: Any, mean: float, stddev: float, dtype: Any) -> Tensor:
-        return self._draw("normal", shape, mean, stddev, dtype)
-
-    def _uniform(self, shape: Any, low: float, high: float, dtype: Any) -> Tensor:
-        return self._draw("uniform", shape, low, high, dtype)
-
-    def _truncated(self, shape: Any, mean: float, stddev: float, dtype: Any) -> Tensor:
-        return self._draw("truncated_normal", shape, mean, stddev, dtype)
-
-    def _draw(self, name: str, shape: Any, first: float, second: float, dtype: Any) -> Tensor:
+    def _draw(self, name: str, shape: Any, first: Any, second: Any, dtype: Any) -> Tensor:
+        """Values of the distribution `name` with its two parameters."""
         kind = _dtype(dtype)
         if self.seed is None:
-            return getattr(tf.random, name)(shape, first, second, kind)  # type: ignore[no-any-return]
-        draw = getattr(tf.random, f"stateless_{name}")
-        return draw(shape, (int(self.seed), 0), first, second, kind)  # type: ignore[no-any-return]
+            return getattr(tf.random, name)(shape, first, second, kind)
+        return getattr(tf.random, f"stateless_{name}")(shape, (signed(self.seed), 0), first, second, kind)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make it again."""
+        return {"seed": self.seed}
 
 
 @public("keras.initializers.RandomNormal", "keras.initializers.random_normal")
@@ -174,11 +196,11 @@ class RandomNormal(RandomInitializer):
         self.stddev = stddev
 
     def __call__(self, shape: Any, dtype: Any = None, **kwargs: Any) -> Tensor:
-        return self._normal(shape, self.mean, self.stddev, dtype)
+        return self._draw("normal", shape, self.mean, self.stddev, dtype)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make it again."""
-        return {"mean": self.mean, "stddev": self.stddev, "seed": self.seed}
+        return {**super().get_config(), "mean": self.mean, "stddev": self.stddev}
 
 
 @public("keras.initializers.TruncatedNormal", "keras.initializers.truncated_normal")
@@ -197,7 +219,7 @@ class TruncatedNormal(RandomNormal):
     """
 
     def __call__(self, shape: Any, dtype: Any = None, **kwargs: Any) -> Tensor:
-        return self._truncated(shape, self.mean, self.stddev, dtype)
+        return self._draw("truncated_normal", shape, self.mean, self.stddev, dtype)
 
 
 @public("keras.initializers.RandomUniform", "keras.initializers.random_uniform")
@@ -221,22 +243,32 @@ class RandomUniform(RandomInitializer):
         self.maxval = maxval
 
     def __call__(self, shape: Any, dtype: Any = None, **kwargs: Any) -> Tensor:
-        return self._uniform(shape, self.minval, self.maxval, dtype)
+        return self._draw("uniform", shape, self.minval, self.maxval, dtype)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make it again."""
-        return {"minval": self.minval, "maxval": self.maxval, "seed": self.seed}
+        return {**super().get_config(), "minval": self.minval, "maxval": self.maxval}
 
 
-def fans(shape: Any) -> tuple[float, float]:
-    """How many inputs and outputs a kernel of a shape connects: (rows, columns), times a convolution's window."""
+def fans(shape: Any, input_axes: Any = None, output_axes: Any = None) -> tuple[int, int]:
+    """How many inputs and outputs a kernel of a shape connects: (rows, columns), times a convolution's window.
+
+    With axes given for both, the products of those axes.
+    """
     shape = tuple(shape)
-    if len(shape) < 1:
-        return 1.0, 1.0
-    if len(shape) == 1:
-        return float(shape[0]), float(shape[0])
+    if input_axes is not None and output_axes is not None:
+        return math.prod([shape[a] for a in input_axes]), math.prod([shape[a] for a in output_axes])
+    if len(shape) < 2:
+        only = shape[0] if shape else 1
+        return only, only
     window = math.prod(shape[:-2])
-    return float(window * shape[-2]), float(window * shape[-1])
+    return window * shape[-2], window * shape[-1]
+
+
+_MODES: Final = {"fan_in": lambda i, o: i, "fan_out": lambda i, o: o, "fan_avg": lambda i, o: (i + o) / 2.0}
+_DISTRIBUTIONS: Final = ("uniform", "truncated_normal", "untruncated_normal")
+_TRUNCATED_DEVIATION: Final = 0.87962566103423978
+"""The standard deviation of a standard normal variable that is cut at -2 and 2."""
 
 
 @public("keras.initializers.VarianceScaling", "keras.initializers.variance_scaling")
@@ -249,6 +281,8 @@ class VarianceScaling(RandomInitializer):
         mode: what n is: `fan_in`, `fan_out` or their mean `fan_avg`.
         distribution: `truncated_normal`, `untruncated_normal` or `uniform`.
         seed: a number that makes them reproducible.
+        input_axes: the axes of the kernel that make its fan-in, if both these are given.
+        output_axes: those that make its fan-out.
 
     Raises:
         ValueError: another mode or distribution, or a scale that is not positive.
@@ -264,49 +298,55 @@ class VarianceScaling(RandomInitializer):
         mode: str = "fan_in",
         distribution: str = "truncated_normal",
         seed: int | None = None,
+        input_axes: Any = None,
+        output_axes: Any = None,
     ) -> None:
         super().__init__(seed)
         if scale <= 0.0:
             raise ValueError(f"Argument `scale` must be positive float. Received: scale={scale}")
-        if mode not in ("fan_in", "fan_out", "fan_avg"):
-            raise ValueError(f"Invalid `mode` argument: {mode}. Please use one of the ('fan_in', 'fan_out', 'fan_avg')")
+        if mode not in _MODES:
+            raise ValueError(f"Invalid `mode` argument: {mode}. Please use one of {tuple(_MODES)}")
         distribution = "truncated_normal" if distribution.lower() == "normal" else distribution.lower()
-        if distribution not in ("uniform", "truncated_normal", "untruncated_normal"):
-            raise ValueError(
-                f"Invalid `distribution` argument: {distribution}. Please use one of ('uniform', 'truncated_normal', "
-                f"'untruncated_normal')"
-            )
+        if distribution not in _DISTRIBUTIONS:
+            raise ValueError(f"Invalid `distribution` argument: {distribution}. Please use one of {_DISTRIBUTIONS}")
         self.scale = scale
         self.mode = mode
         self.distribution = distribution
+        self.input_axes = input_axes
+        self.output_axes = output_axes
 
     def __call__(self, shape: Any, dtype: Any = None, **kwargs: Any) -> Tensor:
-        fan_in, fan_out = fans(shape)
-        n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2.0}[self.mode]
-        variance = self.scale / max(1.0, n)
+        n = _MODES[self.mode](*fans(shape, self.input_axes, self.output_axes))
+        deviation = math.sqrt(self.scale / max(1.0, n))
         if self.distribution == "uniform":
-            limit = math.sqrt(3.0 * variance)
-            return self._uniform(shape, -limit, limit, dtype)
+            limit = math.sqrt(3.0) * deviation
+            return self._draw("uniform", shape, -limit, limit, dtype)
         if self.distribution == "untruncated_normal":
-            return self._normal(shape, 0.0, math.sqrt(variance), dtype)
-        # The deviation of a normal variable cut at two deviations is 0.8796... of the whole one's.
-        return self._truncated(shape, 0.0, math.sqrt(variance) / 0.87962566103423978, dtype)
+            return self._draw("normal", shape, 0.0, deviation, dtype)
+        return self._draw("truncated_normal", shape, 0.0, deviation / _TRUNCATED_DEVIATION, dtype)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make it again."""
-        return {"scale": self.scale, "mode": self.mode, "distribution": self.distribution, "seed": self.seed}
+        return {
+            **super().get_config(),
+            "scale": self.scale,
+            "mode": self.mode,
+            "distribution": self.distribution,
+            "input_axes": self.input_axes,
+            "output_axes": self.output_axes,
+        }
 
 
 def _scaled(name: str, scale: float, mode: str, distribution: str, formula: str) -> type[VarianceScaling]:
     """A VarianceScaling with its parameters fixed."""
 
     class Fixed(VarianceScaling):
-        def __init__(self, seed: int | None = None) -> None:
-            super().__init__(scale, mode, distribution, seed)
+        def __init__(self, seed: int | None = None, input_axes: Any = None, output_axes: Any = None) -> None:
+            super().__init__(scale, mode, distribution, seed, input_axes, output_axes)
 
         def get_config(self) -> dict[str, Any]:
             """The arguments that make it again."""
-            return {"seed": self.seed}
+            return {"seed": self.seed, "input_axes": self.input_axes, "output_axes": self.output_axes}
 
     Fixed.__name__ = Fixed.__qualname__ = name
     Fixed.__module__ = __name__
@@ -314,6 +354,8 @@ def _scaled(name: str, scale: float, mode: str, distribution: str, formula: str)
 
     Args:
         seed: a number that makes them reproducible.
+        input_axes: the axes of the kernel that make its fan-in, if both these are given.
+        output_axes: those that make its fan-out.
 
     >>> import client as tf
     >>> tf.keras.initializers.{name}(seed=1)((2, 3)).shape
@@ -331,7 +373,7 @@ for _name, *_parameters in (
     ("LecunUniform", 1.0, "fan_in", "uniform", "Uniform within sqrt(3 / fan_in)."),
     ("LecunNormal", 1.0, "fan_in", "truncated_normal", "Truncated normal, variance 1 / fan_in."),
 ):
-    globals()[_name] = _scaled(_name, *_parameters)  # type: ignore[arg-type]
+    globals()[_name] = globals()[snake_case(_name)] = _scaled(_name, *_parameters)  # type: ignore[arg-type]
 
 
 @public("keras.initializers.Orthogonal", "keras.initializers.OrthogonalInitializer", "keras.initializers.orthogonal")
@@ -345,8 +387,8 @@ class Orthogonal(RandomInitializer):
 
     >>> import client as tf
     >>> q = tf.keras.initializers.Orthogonal(seed=1)((3, 2))
-    >>> print(tf.matmul(q, q, transpose_a=True).numpy().round(3).tolist())
-    [[1.0, 0.0], [0.0, 1.0]]
+    >>> bool(tf.reduce_all(tf.abs(tf.matmul(q, q, transpose_a=True) - tf.eye(2)) < 1e-5))
+    True
     """
 
     def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
@@ -360,21 +402,31 @@ class Orthogonal(RandomInitializer):
                 f"{len(shape)}."
             )
         rows, columns = math.prod(shape[:-1]), shape[-1]
-        drawn = self._normal((max(rows, columns), min(rows, columns)), 0.0, 1.0, dtype)
+        drawn = self._draw("normal", (max(rows, columns), min(rows, columns)), 0.0, 1.0, dtype)
         q, r = tf.linalg.qr(drawn)
         q = q * tf.sign(tf.linalg.diag_part(r))  # makes the choice of q uniform
+        if self.gain != 1:
+            q = self.gain * q
         if rows < columns:
             q = tf.transpose(q)
-        return self.gain * tf.reshape(q, shape)  # type: ignore[no-any-return]
+        return q if len(shape) == 2 else tf.reshape(q, shape)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make it again."""
-        return {"gain": self.gain, "seed": self.seed}
+        return {**super().get_config(), "gain": self.gain}
+
+
+# The names in snake case stand for the same classes.
+zeros, ones, constant, identity, orthogonal = Zeros, Ones, Constant, Identity, Orthogonal
+random_normal, truncated_normal, random_uniform = RandomNormal, TruncatedNormal, RandomUniform
+variance_scaling, IdentityInitializer, OrthogonalInitializer = VarianceScaling, Identity, Orthogonal
 
 
 @public("keras.initializers.get")
 def get(identifier: Any) -> Any:
-    """The initializer that a name, configuration, class or callable stands for; None of None; a Constant of an array.
+    """The initializer that a name, configuration, class or callable stands for; None of None.
+
+    An array or a tensor stands for its value, for a weight of its shape.
 
     Raises:
         ValueError: an unknown name, or something else.
@@ -383,8 +435,8 @@ def get(identifier: Any) -> Any:
     >>> type(tf.keras.initializers.get("he_normal")).__name__
     'HeNormal'
     """
-    if isinstance(identifier, tf.Tensor) or hasattr(identifier, "__array__"):
-        return Constant(identifier)
+    if isinstance(identifier, tf.Tensor | tf.Variable | np.ndarray | np.generic):
+        return Given(identifier)
     return INITIALIZERS.get(identifier)
 
 
