@@ -7,13 +7,8 @@ from typing import Any
 import client as tf
 from client.api import public
 from client.keras.layers import masks
-from client.keras.losses.loss import EPSILON, LOSSES, LossFunctionWrapper, as_predictions, converted, pair
+from client.keras.losses.loss import EPSILON, LOSSES, LossFunctionWrapper, as_predictions, converted_pair, dims
 from client.tensor import Operand, Tensor
-
-
-def _both(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
-    y_pred = as_predictions(y_pred)
-    return converted(y_true, y_pred.dtype), y_pred
 
 
 def _clipped(p: Any) -> Tensor:
@@ -22,17 +17,26 @@ def _clipped(p: Any) -> Tensor:
 
 
 def _same_shape(y_true: Any, y_pred: Any) -> None:
-    if len(y_true.shape) != len(y_pred.shape):
-        raise ValueError(
-            "Arguments `target` and `output` must have the same rank (ndim). Received: "
-            f"target.shape={tuple(y_true.shape)}, output.shape={tuple(y_pred.shape)}"
-        )
-    for a, b in zip(y_true.shape, y_pred.shape, strict=True):
+    _agree(dims(y_true), dims(y_pred), "the same rank (ndim). Received: ", "the same shape. Received: ", 0)
+
+
+def _agree(target: tuple[Any, ...], output: tuple[Any, ...], ranks: str, shapes: str, more: int) -> None:
+    """Refuse shapes that differ; `more` is how many axes more the output has."""
+    received = f"target.shape={target}, output.shape={output}"
+    if len(target) + more != len(output):
+        raise ValueError(f"Arguments `target` and `output` must have {ranks}{received}")
+    for a, b in zip(target, output, strict=False):
         if a is not None and b is not None and a != b:
-            raise ValueError(
-                "Arguments `target` and `output` must have the same shape. Received: "
-                f"target.shape={tuple(y_true.shape)}, output.shape={tuple(y_pred.shape)}"
-            )
+            raise ValueError(f"Arguments `target` and `output` must have {shapes}{received}")
+
+
+def _check_classes(target: tuple[Any, ...], output: tuple[Any, ...]) -> None:
+    if len(target) != len(output) - 1:
+        raise ValueError(
+            "Argument `output` must have rank (ndim) `target.ndim - 1`. Received: "
+            f"target.shape={target}, output.shape={output}"
+        )
+    _agree(target, output, "", "the same shape up until the last dimension: ", 1)
 
 
 @public("keras.losses.binary_crossentropy", "keras.metrics.binary_crossentropy")
@@ -53,7 +57,7 @@ def binary_crossentropy(
     >>> print(tf.keras.losses.binary_crossentropy([[1.0]], [[0.5]]).numpy().round(4))
     [0.6931]
     """
-    y_true, y_pred = _both(y_true, y_pred)
+    y_true, y_pred = converted_pair(y_true, y_pred)
     if label_smoothing:
         y_true = y_true * (1.0 - label_smoothing) + 0.5 * label_smoothing
     _same_shape(y_true, y_pred)
@@ -95,7 +99,7 @@ def binary_focal_crossentropy(
     >>> print(tf.keras.losses.binary_focal_crossentropy([[1.0]], [[0.5]]).numpy().round(4))
     [0.1733]
     """
-    y_true, y_pred = _both(y_true, y_pred)
+    y_true, y_pred = converted_pair(y_true, y_pred)
     if label_smoothing:
         y_true = y_true * (1.0 - label_smoothing) + 0.5 * label_smoothing
     if from_logits:
@@ -135,7 +139,7 @@ def categorical_crossentropy(
     """
     if isinstance(axis, bool):
         raise ValueError(f"`axis` must be of type `int`. Received: axis={axis} of type {type(axis)}")
-    y_true, y_pred = _both(y_true, y_pred)
+    y_true, y_pred = converted_pair(y_true, y_pred)
     y_true = _smoothed(y_true, label_smoothing, axis)
     _same_shape(y_true, y_pred)
     if from_logits:
@@ -170,7 +174,7 @@ def categorical_focal_crossentropy(
     >>> print(tf.keras.losses.categorical_focal_crossentropy([[0.0, 1.0]], [[0.5, 0.5]]).numpy().round(4))
     [0.0433]
     """
-    y_true, y_pred = _both(y_true, y_pred)
+    y_true, y_pred = converted_pair(y_true, y_pred)
     y_true = _smoothed(y_true, label_smoothing, axis)
     p = tf.nn.softmax(y_pred, axis) if from_logits else y_pred / tf.reduce_sum(y_pred, axis=axis, keepdims=True)
     p = _clipped(p)
@@ -197,22 +201,21 @@ def sparse_categorical_crossentropy(
     """
     y_pred = as_predictions(y_pred)
     labels = y_true if isinstance(y_true, Operand) else tf.convert_to_tensor(y_true)
-    rank = len(y_pred.shape)
-    if len(labels.shape) == rank and labels.shape[-1] == 1:
-        labels = tf.squeeze(labels, -1)
-    if labels.dtype not in (tf.int32, tf.int64):
-        labels = tf.cast(labels, tf.int64)
+    rank = len(dims(y_pred))
     if axis not in (-1, rank - 1):
-        y_pred = tf.transpose(y_pred, [*[a for a in range(rank) if a != axis % rank], axis % rank])
-    if len(labels.shape) != len(y_pred.shape) - 1:
-        raise ValueError(
-            "Argument `output` must have rank (ndim) `target.ndim + 1`. Received: "
-            f"target.shape={tuple(labels.shape)}, output.shape={tuple(y_pred.shape)}"
-        )
+        raise ValueError(f"Only axis=-1 is currently supported. Received: axis={axis}")
+    if rank < 1:
+        raise ValueError(f"Argument `output` must be at least rank 1. Received: output.shape={dims(y_pred)}")
+    if len(dims(labels)) == rank and dims(labels)[-1] == 1:
+        labels = tf.squeeze(labels, -1)
+    if labels._spec.dtype not in (tf.int32, tf.int64):
+        labels = tf.cast(labels, tf.int64)
+    _check_classes(dims(labels), dims(y_pred))
     valid = None
     if ignore_class is not None:
         valid = tf.not_equal(labels, ignore_class)
         labels = tf.where(valid, labels, tf.zeros_like(labels))
+        y_pred = tf.where(valid[..., tf.newaxis], y_pred, tf.zeros_like(y_pred))  # what is ignored may be NaN
     logits = y_pred if from_logits else tf.math.log(_clipped(y_pred))
     found = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
     if valid is None:
@@ -222,7 +225,30 @@ def sparse_categorical_crossentropy(
     return found
 
 
-@public("keras.losses.kl_divergence", "keras.metrics.kl_divergence", "keras.losses.KLD", "keras.losses.kld")
+@public("keras.losses.categorical_generalized_cross_entropy")
+@LOSSES.add()
+def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float) -> Tensor:
+    """(1 - p[y_true]^q) / q, which wrong labels disturb less than cross-entropy (Zhang and Sabuncu, 2018).
+
+    Args:
+        y_true: classes as integers.
+        y_pred: predicted probabilities, their classes along the last axis.
+        q: from 0 (cross-entropy) to 1 (the mean absolute error), both excluded.
+
+    >>> import client as tf
+    >>> print(tf.keras.losses.categorical_generalized_cross_entropy([1], [[0.75, 0.25]], q=0.5).numpy())
+    [1.]
+    """
+    y_pred = as_predictions(y_pred)
+    classes = tf.one_hot(tf.cast(y_true, tf.int32), dims(y_pred)[-1], dtype=y_pred.dtype)
+    return (1.0 - tf.pow(tf.reduce_sum(y_pred * classes, axis=-1), q)) / q
+
+
+@public(
+    "keras.losses.kl_divergence", "keras.losses.KLD", "keras.losses.kld", "keras.losses.kullback_leibler_divergence",
+    "keras.metrics.kl_divergence", "keras.metrics.KLD", "keras.metrics.kld",
+    "keras.metrics.kullback_leibler_divergence",
+)  # fmt: skip
 @LOSSES.add("kld", "KLD", "kullback_leibler_divergence")
 def kl_divergence(y_true: Any, y_pred: Any) -> Tensor:
     """sum(y_true log(y_true / y_pred)) over the last axis.
@@ -231,70 +257,8 @@ def kl_divergence(y_true: Any, y_pred: Any) -> Tensor:
     >>> print(tf.keras.losses.kl_divergence([[0.5, 0.5]], [[0.5, 0.5]]).numpy())
     [0.]
     """
-    y_true, y_pred = (tf.clip_by_value(y, EPSILON, 1.0) for y in _both(y_true, y_pred))
+    y_true, y_pred = (tf.clip_by_value(y, EPSILON, 1.0) for y in converted_pair(y_true, y_pred))
     return tf.reduce_sum(y_true * tf.math.log(y_true / y_pred), axis=-1)
-
-
-def _signed(y_true: Any) -> Tensor:
-    """Labels of 0 and 1 as -1 and 1; others as they are. The server decides: nothing waits."""
-    binary = tf.reduce_all(tf.logical_or(tf.equal(y_true, 0.0), tf.equal(y_true, 1.0)))
-    return tf.where(binary, 2.0 * y_true - 1.0, y_true)
-
-
-@public("keras.losses.hinge", "keras.metrics.hinge")
-@LOSSES.add()
-def hinge(y_true: Any, y_pred: Any) -> Tensor:
-    """mean(max(1 - y_true * y_pred, 0)) over the last axis, with labels -1 and 1 (or 0 and 1).
-
-    >>> import client as tf
-    >>> print(tf.keras.losses.hinge([[1.0]], [[0.5]]).numpy())
-    [0.5]
-    """
-    y_true, y_pred = _both(y_true, y_pred)
-    return tf.reduce_mean(tf.maximum(1.0 - _signed(y_true) * y_pred, 0.0), axis=-1)
-
-
-@public("keras.losses.squared_hinge", "keras.metrics.squared_hinge")
-@LOSSES.add()
-def squared_hinge(y_true: Any, y_pred: Any) -> Tensor:
-    """mean(max(1 - y_true * y_pred, 0)^2) over the last axis, with labels -1 and 1 (or 0 and 1).
-
-    >>> import client as tf
-    >>> print(tf.keras.losses.squared_hinge([[1.0]], [[0.5]]).numpy())
-    [0.25]
-    """
-    y_true, y_pred = _both(y_true, y_pred)
-    return tf.reduce_mean(tf.square(tf.maximum(1.0 - _signed(y_true) * y_pred, 0.0)), axis=-1)
-
-
-@public("keras.losses.categorical_hinge", "keras.metrics.categorical_hinge")
-@LOSSES.add()
-def categorical_hinge(y_true: Any, y_pred: Any) -> Tensor:
-    """max(neg - pos + 1, 0), with pos = sum(y_true y_pred) and neg = max((1 - y_true) y_pred) over the last axis.
-
-    >>> import client as tf
-    >>> print(tf.keras.losses.categorical_hinge([[0.0, 1.0]], [[0.5, 0.5]]).numpy())
-    [1.]
-    """
-    y_true, y_pred = _both(y_true, y_pred)
-    pos = tf.reduce_sum(y_true * y_pred, axis=-1)
-    neg = tf.reduce_max((1.0 - y_true) * y_pred, axis=-1)
-    return tf.maximum(neg - pos + 1.0, 0.0)
-
-
-@public("keras.losses.dice")
-@LOSSES.add()
-def dice(y_true: Any, y_pred: Any, axis: Any = None) -> Tensor:
-    """1 - (2 sum(y_true y_pred) + e) / (sum(y_true) + sum(y_pred) + e).
-
-    >>> import client as tf
-    >>> print(round(float(tf.keras.losses.dice([[1.0]], [[1.0]])), 3))
-    0.0
-    """
-    y_true, y_pred = pair(y_true, y_pred)
-    common = tf.reduce_sum(y_true * y_pred, axis=axis)
-    total = tf.reduce_sum(y_true, axis=axis) + tf.reduce_sum(y_pred, axis=axis)
-    return 1.0 - (2.0 * common + EPSILON) / (total + EPSILON)
 
 
 _REDUCTION = "sum_over_batch_size"
@@ -446,7 +410,38 @@ class SparseCategoricalCrossentropy(LossFunctionWrapper):
         )  # fmt: skip
 
     def _labels(self, value: Any) -> Any:
-        return value  # classes stay integers
+        return value if isinstance(value, Operand) else tf.convert_to_tensor(value)  # classes stay integers
+
+
+@public("keras.losses.CategoricalGeneralizedCrossEntropy")
+@LOSSES.add()
+class CategoricalGeneralizedCrossEntropy(LossFunctionWrapper):
+    """(1 - p[y_true]^q) / q: between cross-entropy and the mean absolute error.
+
+    Args:
+        q: how far it is from cross-entropy, in (0, 1).
+        reduction: how the examples' losses become one; see `Loss`.
+        name: its name.
+        dtype: the dtype to compute in.
+
+    Raises:
+        ValueError: another q.
+
+    >>> import client as tf
+    >>> print(float(tf.keras.losses.CategoricalGeneralizedCrossEntropy(q=0.5)([1], [[0.75, 0.25]])))
+    1.0
+    """
+
+    def __init__(
+        self,
+        q: float = 0.5,
+        reduction: str | None = _REDUCTION,
+        name: str = "categorical_generalized_cross_entropy",
+        dtype: Any = None,
+    ) -> None:
+        if not 0 < q < 1:
+            raise ValueError("q must be in the interval (0, 1)")
+        super().__init__(categorical_generalized_cross_entropy, reduction, name, dtype, q=q)
 
 
 @public("keras.losses.KLDivergence")
@@ -466,67 +461,3 @@ class KLDivergence(LossFunctionWrapper):
 
     def __init__(self, reduction: str | None = _REDUCTION, name: str = "kl_divergence", dtype: Any = None) -> None:
         super().__init__(kl_divergence, reduction, name, dtype)
-
-
-@public("keras.losses.Hinge")
-@LOSSES.add()
-class Hinge(LossFunctionWrapper):
-    """The mean of max(1 - y_true y_pred, 0). Arguments as `KLDivergence`.
-
-    >>> import client as tf
-    >>> print(float(tf.keras.losses.Hinge()([[1.0]], [[0.5]])))
-    0.5
-    """
-
-    def __init__(self, reduction: str | None = _REDUCTION, name: str = "hinge", dtype: Any = None) -> None:
-        super().__init__(hinge, reduction, name, dtype)
-
-
-@public("keras.losses.SquaredHinge")
-@LOSSES.add()
-class SquaredHinge(LossFunctionWrapper):
-    """The mean of max(1 - y_true y_pred, 0)^2. Arguments as `KLDivergence`.
-
-    >>> import client as tf
-    >>> print(float(tf.keras.losses.SquaredHinge()([[1.0]], [[0.5]])))
-    0.25
-    """
-
-    def __init__(self, reduction: str | None = _REDUCTION, name: str = "squared_hinge", dtype: Any = None) -> None:
-        super().__init__(squared_hinge, reduction, name, dtype)
-
-
-@public("keras.losses.CategoricalHinge")
-@LOSSES.add()
-class CategoricalHinge(LossFunctionWrapper):
-    """max(neg - pos + 1, 0) for the best wrong class and the right one. Arguments as `KLDivergence`.
-
-    >>> import client as tf
-    >>> print(float(tf.keras.losses.CategoricalHinge()([[0.0, 1.0]], [[0.5, 0.5]])))
-    1.0
-    """
-
-    def __init__(self, reduction: str | None = _REDUCTION, name: str = "categorical_hinge", dtype: Any = None) -> None:
-        super().__init__(categorical_hinge, reduction, name, dtype)
-
-
-@public("keras.losses.Dice")
-@LOSSES.add()
-class Dice(LossFunctionWrapper):
-    """One minus the Dice coefficient.
-
-    Args:
-        reduction: how the examples' losses become one; see `Loss`.
-        name: its name.
-        axis: the axes that are summed; None: all.
-        dtype: the dtype to compute in.
-
-    >>> import client as tf
-    >>> print(round(float(tf.keras.losses.Dice()([[1.0]], [[1.0]])), 3))
-    0.0
-    """
-
-    def __init__(
-        self, reduction: str | None = _REDUCTION, name: str = "dice", axis: Any = None, dtype: Any = None
-    ) -> None:
-        super().__init__(dice, reduction, name, dtype, axis=axis)

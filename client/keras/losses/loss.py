@@ -1,6 +1,6 @@
 """What losses share: the base class, weights and reduction, finding one by name.
 
-Owns: `Loss`, `LossFunctionWrapper`, `weighted`, ranks made equal. Does not know any loss in particular.
+Owns: `Loss`, `LossFunctionWrapper`, `Reduction`, `weighted`, ranks made equal. Does not know any loss in particular.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import client as tf
 from client import nest
 from client.api import public
 from client.keras.layers import masks
+from client.keras.layers.layer import unique_name
 from client.keras.serialization import Registry
 from client.tensor import Operand, Tensor
 from client.tracking import snake_case
@@ -21,6 +22,26 @@ from protocol.dtypes import as_dtype
 LOSSES: Final = Registry("loss")
 EPSILON: Final = 1e-7
 REDUCTIONS: Final = ("sum_over_batch_size", "sum", None, "none", "mean", "mean_with_sample_weight")
+
+
+@public("keras.losses.Reduction")
+class Reduction:
+    """The names of reductions, for programs that write `Reduction.NONE`.
+
+    >>> import client as tf
+    >>> tf.keras.losses.Reduction.SUM
+    'sum'
+    """
+
+    AUTO: Final = "sum_over_batch_size"
+    NONE: Final = "none"
+    SUM: Final = "sum"
+    SUM_OVER_BATCH_SIZE: Final = "sum_over_batch_size"
+
+    @classmethod
+    def all(cls) -> tuple[str, ...]:
+        """All of them."""
+        return (cls.AUTO, cls.NONE, cls.SUM, cls.SUM_OVER_BATCH_SIZE)
 
 
 @public("keras.losses.Loss", "keras.Loss")
@@ -47,7 +68,7 @@ class Loss:
     def __init__(
         self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None
     ) -> None:
-        self.name = name or snake_case(type(self).__name__)
+        self.name = name or unique_name(snake_case(type(self).__name__))
         if reduction not in REDUCTIONS:
             raise ValueError(
                 f"Invalid value for argument `reduction`. Expected one of {set(REDUCTIONS)}. Received: "
@@ -62,12 +83,13 @@ class Loss:
         return self._dtype
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        mask = masks.of(y_pred) if masks.any_masks() else None
+        mask = masks.of(y_pred) if masks.any_masks() and isinstance(y_pred, Operand) else None
         y_pred = _each(self._converted, y_pred)
         y_true = _each(self._labels, y_true)
         values = self.call(y_true, y_pred)
         if masks.any_masks():
-            mask = masks.of(values) if mask is None else mask
+            made = masks.of(values)
+            mask = made if mask is None else mask if made is None else tf.logical_and(mask, made)
         return weighted(values, sample_weight, mask, self.reduction, self._dtype)
 
     def _converted(self, value: Any) -> Any:
@@ -88,6 +110,15 @@ class Loss:
     def from_config(cls, config: dict[str, Any]) -> Any:
         """One made of what `get_config` gave."""
         return cls(**config)
+
+
+def _same_ranks(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+    """`same_rank` of each pair in two structures; structures that differ are left to the function."""
+    labels, predictions = nest.flatten(y_true), nest.flatten(y_pred)
+    if len(labels) != len(predictions) or not all(isinstance(t, Operand) for t in (*labels, *predictions)):
+        return y_true, y_pred
+    made = [same_rank(t, p) for t, p in zip(labels, predictions, strict=True)]
+    return nest.pack_sequence_as(y_true, [t for t, _ in made]), nest.pack_sequence_as(y_pred, [p for _, p in made])
 
 
 def _each(function: Callable[[Any], Any], value: Any) -> Any:
@@ -115,6 +146,10 @@ class LossFunctionWrapper(Loss):
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """The loss of each example."""
+        if isinstance(y_true, Operand) and isinstance(y_pred, Operand):
+            y_true, y_pred = same_rank(y_true, y_pred)
+        else:
+            y_true, y_pred = _same_ranks(y_true, y_pred)
         return self.fn(y_true, y_pred, **self._fn_kwargs)
 
     def get_config(self) -> dict[str, Any]:
@@ -148,21 +183,33 @@ def as_predictions(value: Any) -> Any:
     return tensor if tensor._spec.dtype.is_floating else tf.cast(tensor, tf.float32)
 
 
+def converted_pair(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+    """Labels and predictions as tensors of the predictions' dtype."""
+    y_pred = as_predictions(y_pred)
+    return converted(y_true, y_pred._spec.dtype), y_pred
+
+
 def pair(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
     """Labels and predictions as tensors of the predictions' dtype and of the same rank."""
-    y_pred = as_predictions(y_pred)
-    return same_rank(converted(y_true, y_pred.dtype), y_pred)
+    return same_rank(*converted_pair(y_true, y_pred))
+
+
+def dims(tensor: Any) -> tuple[Any, ...]:
+    """The shape as a tuple, None where only the server knows; asks it for nothing but an unknown rank."""
+    shape = tensor._spec.shape
+    return tuple(tensor.shape) if shape is None else shape
 
 
 def same_rank(x: Any, y: Any, expand: bool = True) -> tuple[Any, Any]:
     """Two tensors of which one may have an axis of 1 more at the end: both with it, or without it."""
-    a, b = len(x.shape), len(y.shape)
-    if a == b + 1 and x.shape[-1] == 1:
+    first, second = dims(x), dims(y)
+    a, b = len(first), len(second)
+    if a == b + 1 and first[-1] == 1:
         if b == 1 and expand:
             y = tf.expand_dims(y, -1)
         else:
             x = tf.squeeze(x, -1)
-    elif b == a + 1 and y.shape[-1] == 1:
+    elif b == a + 1 and second[-1] == 1:
         if a == 1 and expand:
             x = tf.expand_dims(x, -1)
         else:
@@ -185,24 +232,30 @@ def weighted(values: Any, sample_weight: Any, mask: Any, reduction: str | None, 
 def _with_mask(weights: Any, mask: Tensor, reduction: str | None) -> Tensor:
     """Weights that are zero outside of the mask; for a mean, larger within, so that what is left out does not count."""
     if reduction in ("mean", "sum_over_batch_size"):
-        mask = mask * (tf.cast(tf.size(mask), mask.dtype) / (tf.reduce_sum(mask) + EPSILON))
+        mask = mask * tf.math.divide_no_nan(_size(mask), tf.reduce_sum(mask))
     if weights is None:
         return mask
     weights, mask = same_rank(weights, mask)
     return weights * mask
 
 
+def _size(values: Any) -> Any:
+    """The number of elements: a number, or a tensor of the values' dtype where only the server knows."""
+    shape = dims(values)
+    return tf.cast(tf.size(values), values.dtype) if None in shape else float(math.prod(shape))
+
+
 def _reduced(values: Any, weights: Any, reduction: str | None) -> Any:
-    if reduction is None or reduction == "none" or len(values.shape) == 0:
+    shape = dims(values)
+    if reduction is None or reduction == "none" or shape in ((), (0,)):
         return values
     if reduction == "sum":
         return tf.reduce_sum(values)
     if reduction == "mean_with_sample_weight" and weights is not None:
-        total = tf.reduce_sum(weights)
-        return tf.math.divide_no_nan(tf.reduce_sum(values), total)
-    if values._spec.is_static and not math.prod(values._spec.shape):
-        return tf.reduce_sum(values)  # the mean of nothing is 0 here
-    return tf.reduce_mean(values)
+        return tf.math.divide_no_nan(tf.reduce_sum(values), tf.reduce_sum(weights))
+    if None in shape:
+        return tf.math.divide_no_nan(tf.reduce_sum(values), _size(values))  # 0 where there is nothing
+    return tf.reduce_mean(values) if math.prod(shape) else tf.reduce_sum(values)
 
 
 @public("keras.losses.get")

@@ -11,7 +11,12 @@ from client.keras.losses.loss import EPSILON, LOSSES, LossFunctionWrapper, as_pr
 from client.tensor import Tensor
 
 
-@public("keras.losses.mean_squared_error", "keras.metrics.mean_squared_error", "keras.losses.mse", "keras.losses.MSE")
+def _paths(*names: str) -> list[str]:
+    """The names among losses and among metrics."""
+    return [f"keras.{space}.{name}" for name in names for space in ("losses", "metrics")]
+
+
+@public(*_paths("mean_squared_error", "mse", "MSE"))
 @LOSSES.add("mse", "MSE")
 def mean_squared_error(y_true: Any, y_pred: Any) -> Tensor:
     """mean((y_true - y_pred)^2) over the last axis.
@@ -24,7 +29,7 @@ def mean_squared_error(y_true: Any, y_pred: Any) -> Tensor:
     return tf.reduce_mean(tf.math.squared_difference(y_true, y_pred), axis=-1)
 
 
-@public("keras.losses.mean_absolute_error", "keras.metrics.mean_absolute_error", "keras.losses.mae", "keras.losses.MAE")
+@public(*_paths("mean_absolute_error", "mae", "MAE"))
 @LOSSES.add("mae", "MAE")
 def mean_absolute_error(y_true: Any, y_pred: Any) -> Tensor:
     """mean(|y_true - y_pred|) over the last axis.
@@ -37,12 +42,7 @@ def mean_absolute_error(y_true: Any, y_pred: Any) -> Tensor:
     return tf.reduce_mean(tf.abs(y_true - y_pred), axis=-1)
 
 
-@public(
-    "keras.losses.mean_absolute_percentage_error",
-    "keras.metrics.mean_absolute_percentage_error",
-    "keras.losses.mape",
-    "keras.losses.MAPE",
-)
+@public(*_paths("mean_absolute_percentage_error", "mape", "MAPE"))
 @LOSSES.add("mape", "MAPE")
 def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Tensor:
     """100 * mean(|(y_true - y_pred) / y_true|) over the last axis.
@@ -55,12 +55,7 @@ def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Tensor:
     return 100.0 * tf.reduce_mean(tf.abs((y_true - y_pred) / tf.maximum(tf.abs(y_true), EPSILON)), axis=-1)
 
 
-@public(
-    "keras.losses.mean_squared_logarithmic_error",
-    "keras.metrics.mean_squared_logarithmic_error",
-    "keras.losses.msle",
-    "keras.losses.MSLE",
-)
+@public(*_paths("mean_squared_logarithmic_error", "msle", "MSLE"))
 @LOSSES.add("msle", "MSLE")
 def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Tensor:
     """mean((log(y_true + 1) - log(y_pred + 1))^2) over the last axis; negative numbers count as 0.
@@ -89,7 +84,7 @@ def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Tensor:
     return tf.reduce_mean(tf.where(size <= delta, 0.5 * tf.square(error), delta * size - 0.5 * delta * delta), axis=-1)
 
 
-@public("keras.losses.log_cosh", "keras.metrics.log_cosh", "keras.losses.logcosh")
+@public(*_paths("log_cosh", "logcosh"))
 @LOSSES.add("logcosh")
 def log_cosh(y_true: Any, y_pred: Any) -> Tensor:
     """mean(log(cosh(y_pred - y_true))) over the last axis.
