@@ -71,7 +71,7 @@ for _names, _run, _formula in (
     ("tanh_shrink", lambda x: tf.subtract(x, tf.tanh(x)), "x - tanh(x)."),
     (
         "sparse_sigmoid",
-        lambda x: tf.clip_by_value(0.5 * operand(x) + 0.5, 0.0, 1.0),
+        lambda x: tf.nn.relu6(3.0 * (operand(x) + 1.0)) / 6.0,  # unlike a clip's, its gradient is 0 at both ends
         "0 up to -1, (x + 1) / 2 between -1 and 1, and 1 from there on.",
     ),
     ("sparse_plus", _sparse_plus, "0 up to -1, ((x + 1) / 2)^2 between -1 and 1, and x from there on."),

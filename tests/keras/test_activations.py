@@ -128,6 +128,26 @@ def test_values_that_are_no_numbers(name, nan, up, down):
     np.testing.assert_array_equal(found, np.array([nan, up, down], np.float32))
 
 
+def test_gradients_at_kinks():
+    """As TensorFlow has them; celu has no kink at 0."""
+    x = tf.constant([-3.0, -1.0, 0.0, 1.0, 3.0])
+    for name, expected in (
+        ("relu", [0, 0, 0, 1, 1]),
+        ("sparse_sigmoid", [0, 0, 0.5, 0, 0]),
+        ("sparse_plus", [0, 0, 0.5, 1, 1]),
+        ("hard_tanh", [0, 1, 1, 1, 0]),
+        ("hard_sigmoid", [0, 1 / 6, 1 / 6, 1 / 6, 0]),
+    ):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = getattr(A, name)(x)
+        np.testing.assert_allclose(tape.gradient(y, x).numpy(), expected, rtol=1e-6, err_msg=name)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = A.celu(x)
+    assert tape.gradient(y, x)[2].numpy() == 1
+
+
 def test_those_that_are_one_op():
     x = remote(X)
     direct = (A.relu, A.leaky_relu, A.relu6, A.elu, A.selu, A.gelu, A.silu, A.softplus, A.softsign, A.softmax,
