@@ -353,8 +353,14 @@ class Layer(Tracked):
         if initializer is None:
             initializer = "glorot_uniform" if kind.is_floating else "zeros"
         made = initializers.get(initializer)
-        dims = () if shape is None else tuple(int(d) for d in ((shape,) if isinstance(shape, int) else shape))
         name = name or "variable"
+        dims = () if shape is None else (shape,) if isinstance(shape, int) else tuple(shape)
+        if None in dims:
+            raise ValueError(
+                "Shapes used to initialize variables must be fully-defined (no `None` dimensions). Received: "
+                f"shape={dims} for variable path='{'/'.join([*self._paths(), name])}'"
+            )
+        dims = tuple(map(int, dims))
         weight = Weight(
             made(dims, dtype=kind),
             trainable,
