@@ -23,8 +23,8 @@ def confusion_matrix(
     """How often each class (a row) was predicted as each class (a column).
 
     Args:
-        labels: a vector of classes, from 0.
-        predictions: a vector of predicted classes of the same length.
+        labels: a vector of classes, from 0, or a column of them.
+        predictions: a vector of predicted classes of the same length, or a column of them.
         num_classes: the number of classes; None: one more than the largest, which only the server knows.
         weights: how much each pair counts; None: 1.
         dtype: the dtype of the result.
@@ -42,7 +42,7 @@ def confusion_matrix(
      [0 1 0]
      [0 1 1]]
     """
-    rows, columns = (call("cast", convert_to_tensor(v), dtype=int64) for v in (labels, predictions))
+    rows, columns = _same_rank(*(call("cast", convert_to_tensor(v), dtype=int64) for v in (labels, predictions)))
     kind = as_dtype(dtype)
     if num_classes is None:
         largest = call("maximum", call("reduce_max", rows), call("reduce_max", columns))
@@ -57,3 +57,13 @@ def confusion_matrix(
         return call("scatter_nd", indices, counted, shape=(num_classes, num_classes))  # type: ignore[no-any-return]
     size = call("cast", convert_to_tensor(num_classes), dtype=int64)
     return call("scatter_nd", indices, counted, shape=call("stack", size, size, axis=0))  # type: ignore[no-any-return]
+
+
+def _same_rank(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Two tensors; the one with an axis of 1 more at its end without it."""
+    more = len(x.shape) - len(y.shape)
+    if more == 1 and x.shape[-1] == 1:
+        x = call("squeeze", x, axis=(-1,))
+    elif more == -1 and y.shape[-1] == 1:
+        y = call("squeeze", y, axis=(-1,))
+    return x, y

@@ -7,62 +7,9 @@ from typing import Any
 
 import client as tf
 from client.api import public
-from client.keras.losses.loss import EPSILON, converted, same_rank
-from client.keras.metrics.metric import METRICS, Metric
-from client.recording import paused
-from client.tensor import Tensor
-
-
-def _counts(
-    y_true: Any, y_pred: Any, thresholds: Any, weights: Any, labels: bool = False
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """True and false positives, true and false negatives at each threshold; with `labels`, for each column too.
-
-    Args:
-        y_true: labels, positive above 0, of shape (examples, columns).
-        y_pred: predictions of that shape.
-        thresholds: shape (thresholds,).
-        weights: weights of that shape, or None.
-        labels: whether columns are counted apart.
-    """
-    positive = tf.cast(y_true > 0.0, y_pred.dtype)
-    negative = 1.0 - positive
-    if weights is not None:
-        positive, negative = positive * weights, negative * weights
-    axes = [1] if labels else [1, 2]
-    guessed = tf.cast(y_pred[tf.newaxis] > tf.reshape(thresholds, [-1, 1, 1]), y_pred.dtype)
-    tp = tf.reduce_sum(guessed * positive, axes)
-    fp = tf.reduce_sum(guessed * negative, axes)
-    keep = [0] if labels else [0, 1]
-    fn = tf.reduce_sum(positive, keep) - tp
-    tn = tf.reduce_sum(negative, keep) - fp
-    return tp, fp, tn, fn
-
-
-def _as_matrix(y_true: Any, y_pred: Any, weights: Any, dtype: Any) -> tuple[Any, Any, Any]:
-    """Labels, predictions and weights as matrices, the last axis as columns."""
-    y_true, y_pred = same_rank(converted(y_true, dtype), converted(y_pred, dtype))
-    if tuple(y_true.shape) != tuple(y_pred.shape):
-        raise ValueError(f"Shapes {tuple(y_pred.shape)} and {tuple(y_true.shape)} are incompatible")
-    rank = len(y_pred.shape)
-    if weights is not None:
-        weights = converted(weights, dtype)
-        if len(weights.shape) == rank + 1 and weights.shape[-1] == 1:
-            weights = tf.squeeze(weights, -1)
-        while len(weights.shape) < rank:
-            weights = weights[..., tf.newaxis]
-        weights = tf.broadcast_to(weights, tf.shape(y_pred))
-    columns = y_pred.shape[-1] if rank > 1 else 1
-    return tuple(  # type: ignore[return-value]
-        None if t is None else tf.reshape(t, [-1, columns]) for t in (y_true, y_pred, weights)
-    )
-
-
-def _only_top(y_pred: Tensor, k: int) -> Tensor:
-    """Predictions that are not among the k largest of their row become the lowest number."""
-    kth = tf.math.top_k(y_pred, k).indices
-    seen = tf.reduce_sum(tf.one_hot(kth, y_pred.shape[-1], dtype=y_pred.dtype), axis=-2)
-    return y_pred * seen + -1e10 * (1.0 - seen)
+from client.keras.losses.loss import EPSILON, dims
+from client.keras.metrics.metric import METRICS, Metric, as_tensor, unrecorded
+from client.keras.metrics.thresholds import COUNTS, as_matrices, counts, one_class, only_top
 
 
 class _AtThresholds(Metric):
@@ -81,24 +28,22 @@ class _AtThresholds(Metric):
         self.init_thresholds = thresholds
         self.top_k = top_k
         self.class_id = class_id
+        self._make_state()
+
+    def _make_state(self) -> None:
         for each in self.counted:
             setattr(self, each, self.add_variable((len(self.thresholds),), name=each))
 
+    @unrecorded
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take examples into account, weighed by `sample_weight`. Does not wait."""
-        with paused():
-            y_true, y_pred, weights = _as_matrix(y_true, y_pred, sample_weight, self.dtype)
-            if self.top_k is not None:
-                y_pred = _only_top(y_pred, self.top_k)
-            if self.class_id is not None:
-                at = slice(self.class_id, self.class_id + 1)
-                y_true, y_pred = y_true[:, at], y_pred[:, at]
-                weights = None if weights is None else weights[:, at]
-            found = _counts(y_true, y_pred, tf.constant(self.thresholds, self.dtype), weights)
-            names = ("true_positives", "false_positives", "true_negatives", "false_negatives")
-            for name, value in zip(names, found, strict=True):
-                if name in self.counted:
-                    getattr(self, name).assign_add(value)
+        true, pred, weights = as_matrices(y_true, y_pred, sample_weight, self.dtype)
+        if self.top_k is not None:
+            pred = only_top(pred, self.top_k)
+        true, pred, weights = one_class((true, pred, weights), y_pred, self.class_id)
+        found = counts(true, pred, self.thresholds, weights)
+        for variable, count in zip(self._self_variables, self.counted, strict=True):
+            variable.assign_add(found[COUNTS.index(count)])
 
     def _shaped(self, value: Any) -> Any:
         """A number for one threshold."""
@@ -118,9 +63,12 @@ class _Count(_AtThresholds):
     def __init__(self, thresholds: Any = None, name: str | None = None, dtype: Any = None) -> None:
         super().__init__(thresholds, None, None, name, dtype)
 
+    def _make_state(self) -> None:
+        self.accumulator = self.add_variable((len(self.thresholds),), name="accumulator")
+
     def result(self) -> Any:
         """The count: a number, or one for each of several thresholds."""
-        return self._shaped(getattr(self, self.counted[0]).read_value())
+        return self._shaped(tf.convert_to_tensor(self.accumulator))
 
 
 def _count_class(class_name: str, counted: str, what: str) -> None:
@@ -217,15 +165,12 @@ class _Curve(Metric):
     """All four counts at many thresholds."""
 
     def _start(self, thresholds: list[float], shape: tuple[int, ...]) -> None:
-        self._self_thresholds = thresholds
-        names = ("true_positives", "false_positives", "true_negatives", "false_negatives")
-        for each in names:
+        self.thresholds = thresholds
+        for each in COUNTS:
             setattr(self, each, self.add_variable(shape, name=each))
-        self._self_counted = names
 
     def _count(self, y_true: Any, y_pred: Any, weights: Any, labels: bool = False) -> None:
-        found = _counts(y_true, y_pred, tf.constant(self._self_thresholds, self.dtype), weights, labels)
-        for name, value in zip(self._self_counted, found, strict=True):
+        for name, value in zip(COUNTS, counts(y_true, y_pred, self.thresholds, weights, labels), strict=True):
             getattr(self, name).assign_add(value)
 
 
@@ -268,13 +213,15 @@ class AUC(_Curve):
         from_logits: bool = False,
     ) -> None:
         super().__init__(dtype, name)
-        if str(curve).upper() not in ("ROC", "PR", "PRGAIN"):
-            raise ValueError(f"Invalid `curve` argument value: {curve}. Expected one of: ['ROC', 'PR', 'PRGAIN']")
-        if summation_method not in ("interpolation", "minoring", "majoring"):
+        if curve not in ("ROC", "roc", "PR", "pr", "PRGAIN", "prgain"):
+            raise ValueError(f'Invalid AUC curve value: "{curve}". Expected values are ["PR", "ROC", "PRGAIN"]')
+        if str(summation_method).lower() not in ("interpolation", "minoring", "majoring"):
             raise ValueError(
-                f"Invalid `summation_method` argument value: {summation_method}. Expected one of: "
-                f"['interpolation', 'majoring', 'minoring']"
+                f'Invalid AUC summation method value: "{summation_method}". Expected values are '
+                '["interpolation", "majoring", "minoring"]'
             )
+        if num_labels and not multi_label:
+            raise ValueError("`num_labels` is needed only when `multi_label` is True.")
         if thresholds is not None:
             if any(not 0 <= t <= 1 for t in thresholds):
                 raise ValueError(f"Threshold values must be in [0, 1]. Received: {list(thresholds)}")
@@ -288,7 +235,7 @@ class AUC(_Curve):
             points, self._self_given = _evenly(num_thresholds), None
         self.num_thresholds = len(points)
         self.curve = str(curve).upper()
-        self.summation_method = summation_method
+        self.summation_method = str(summation_method).lower()
         self.multi_label = multi_label
         self.num_labels = num_labels
         self._self_label_weights = label_weights
@@ -303,18 +250,24 @@ class AUC(_Curve):
         self._start(self._self_points, (count, labels) if self.multi_label and labels else (count,))
         self._self_built = True
 
+    @unrecorded
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take examples into account, weighed by `sample_weight`. Does not wait."""
-        with paused():
-            y_true, y_pred, weights = _as_matrix(y_true, y_pred, sample_weight, self.dtype)
-            if not self._self_built:
-                self._make(y_pred.shape[-1])
-            if self.from_logits:
-                y_pred = tf.sigmoid(y_pred)
-            if not self.multi_label and self._self_label_weights is not None:
-                by_label = tf.constant(self._self_label_weights, self.dtype) * tf.ones_like(y_pred)
-                weights = by_label if weights is None else weights * by_label
-            self._count(y_true, y_pred, weights, self.multi_label)
+        if not self._self_built:
+            shape = dims(as_tensor(y_pred))
+            if len(shape) != 2:
+                raise ValueError(
+                    f"`y_pred` must have rank 2 when `multi_label=True`. Found rank {len(shape)}. Full shape received "
+                    f"for `y_pred`: {shape}"
+                )
+            self._make(shape[-1])
+        y_true, y_pred, weights = as_matrices(y_true, y_pred, sample_weight, self.dtype)
+        if self.from_logits:
+            y_pred = tf.sigmoid(y_pred)
+        if not self.multi_label and self._self_label_weights is not None:
+            by_label = tf.constant(self._self_label_weights, self.dtype) * tf.ones_like(y_pred)
+            weights = by_label if weights is None else weights * by_label
+        self._count(y_true, y_pred, weights, self.multi_label)
 
     def result(self) -> Any:
         """The area."""
@@ -382,7 +335,9 @@ class _Constrained(_Curve):
     def __init__(self, value: float, num_thresholds: int, class_id: int | None, name: str | None, dtype: Any) -> None:
         super().__init__(dtype, name)
         if not 0 <= value <= 1:
-            raise ValueError(f"Argument `{self.argument}` must be in the range [0, 1]. Received: {value}")
+            raise ValueError(
+                f"Argument `{self.argument}` must be in the range [0, 1]. Received: {self.argument}={value}"
+            )
         if num_thresholds <= 0:
             raise ValueError(f"Argument `num_thresholds` must be an integer > 0. Received: {num_thresholds}")
         self.value = value
@@ -392,15 +347,11 @@ class _Constrained(_Curve):
 
     argument = "value"
 
+    @unrecorded
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take examples into account, weighed by `sample_weight`. Does not wait."""
-        with paused():
-            y_true, y_pred, weights = _as_matrix(y_true, y_pred, sample_weight, self.dtype)
-            if self.class_id is not None:
-                at = slice(self.class_id, self.class_id + 1)
-                y_true, y_pred = y_true[:, at], y_pred[:, at]
-                weights = None if weights is None else weights[:, at]
-            self._count(y_true, y_pred, weights)
+        matrices = as_matrices(y_true, y_pred, sample_weight, self.dtype)
+        self._count(*one_class(matrices, y_pred, self.class_id))
 
     def _rates(self) -> dict[str, Any]:
         divide = tf.math.divide_no_nan

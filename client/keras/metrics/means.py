@@ -8,37 +8,43 @@ from typing import Any
 import client as tf
 from client.api import public
 from client.keras import losses
-from client.keras.losses.loss import EPSILON, as_predictions, converted, pair, same_rank
-from client.keras.metrics.metric import METRICS, Mean, MeanMetricWrapper, Metric, as_tensor
-from client.recording import paused
+from client.keras.losses.loss import as_predictions, converted, dims, pair, same_rank
+from client.keras.metrics.metric import FUNCTIONS, METRICS, Mean, MeanMetricWrapper, as_tensor, unrecorded
 from client.tensor import Tensor
 
 # --- accuracies ------------------------------------------------------------------------------------------------------
 
 
-@METRICS.add()
+@FUNCTIONS.add()
 def accuracy(y_true: Any, y_pred: Any) -> Tensor:
-    """The share of equal elements in each example."""
-    y_true, y_pred = same_rank(as_tensor(y_true), as_tensor(y_pred))
-    return tf.reduce_mean(tf.cast(tf.equal(converted(y_true, y_pred.dtype), y_pred), tf.float32), axis=-1)
+    """1 for each element that is its label, else 0."""
+    y_pred = as_tensor(y_pred)
+    y_true, y_pred = same_rank(converted(y_true, y_pred._spec.dtype), y_pred)
+    return tf.cast(tf.equal(y_true, y_pred), tf.float32)
 
 
 @public("keras.metrics.binary_accuracy")
-@METRICS.add()
+@FUNCTIONS.add()
 def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Tensor:
-    """The share of elements in each example whose prediction is on the label's side of the threshold.
+    """1 for each element whose prediction is on the label's side of the threshold, else 0.
 
     >>> import client as tf
     >>> print(tf.keras.metrics.binary_accuracy([[1.0, 0.0]], [[0.9, 0.6]]).numpy())
-    [0.5]
+    [[1. 0.]]
     """
     y_true, y_pred = pair(y_true, y_pred)
-    guessed = tf.cast(y_pred > threshold, y_true.dtype)
-    return tf.reduce_mean(tf.cast(tf.equal(y_true, guessed), tf.float32), axis=-1)
+    return tf.cast(tf.equal(y_true, tf.cast(y_pred > threshold, y_true.dtype)), tf.float32)
+
+
+def _hits(classes: Any, y_pred: Any) -> Tensor:
+    """1 where the likeliest class is that of `classes`, integers or whole floats."""
+    kind = classes._spec.dtype
+    kind = kind if kind in (tf.int32, tf.int64) else tf.int64
+    return tf.cast(tf.equal(converted(classes, kind), tf.argmax(y_pred, -1, output_type=kind)), tf.float32)
 
 
 @public("keras.metrics.categorical_accuracy")
-@METRICS.add()
+@FUNCTIONS.add()
 def categorical_accuracy(y_true: Any, y_pred: Any) -> Tensor:
     """1 for each example whose likeliest class is the label's, else 0.
 
@@ -46,11 +52,11 @@ def categorical_accuracy(y_true: Any, y_pred: Any) -> Tensor:
     >>> print(tf.keras.metrics.categorical_accuracy([[0.0, 1.0]], [[0.3, 0.7]]).numpy())
     [1.]
     """
-    return tf.cast(tf.equal(tf.argmax(as_tensor(y_true), -1), tf.argmax(as_predictions(y_pred), -1)), tf.float32)
+    return _hits(tf.argmax(as_tensor(y_true), -1), as_predictions(y_pred))
 
 
 @public("keras.metrics.sparse_categorical_accuracy")
-@METRICS.add()
+@FUNCTIONS.add()
 def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Tensor:
     """1 for each example whose likeliest class is the label, an integer, else 0.
 
@@ -59,13 +65,13 @@ def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Tensor:
     [1.]
     """
     y_pred, y_true = as_predictions(y_pred), as_tensor(y_true)
-    if len(y_true.shape) == len(y_pred.shape) and y_true.shape[-1] == 1:
+    if len(dims(y_true)) == len(dims(y_pred)) and dims(y_true)[-1] == 1:
         y_true = tf.squeeze(y_true, -1)
-    return tf.cast(tf.equal(tf.cast(y_true, tf.int64), tf.argmax(y_pred, -1)), tf.float32)
+    return _hits(y_true, y_pred)
 
 
 @public("keras.metrics.top_k_categorical_accuracy")
-@METRICS.add()
+@FUNCTIONS.add()
 def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Tensor:
     """1 for each example whose label is among the k likeliest classes, else 0.
 
@@ -77,7 +83,7 @@ def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Tensor:
 
 
 @public("keras.metrics.sparse_top_k_categorical_accuracy")
-@METRICS.add()
+@FUNCTIONS.add()
 def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5, from_sorted_ids: bool = False) -> Tensor:
     """1 for each example whose label, an integer, is among the k likeliest classes, else 0.
 
@@ -90,13 +96,13 @@ def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5, from
         ids = tf.cast(as_tensor(y_pred)[:, :k], tf.int64)
         return tf.cast(tf.reduce_any(tf.equal(tf.cast(y_true, tf.int64)[:, tf.newaxis], ids), -1), tf.float32)
     y_pred = as_predictions(y_pred)
-    shape = y_true.shape
-    classes = y_pred.shape[-1]
+    shape = dims(y_true)
+    classes = dims(y_pred)[-1]
     found = tf.math.in_top_k(tf.reshape(tf.cast(y_true, tf.int64), [-1]), tf.reshape(y_pred, [-1, classes]), k)
     return tf.reshape(tf.cast(found, tf.float32), shape if None not in shape else tf.shape(y_true))
 
 
-def _mean_of(function: Callable[..., Any], class_name: str, name: str, what: str, **options: Any) -> type:
+def mean_of(function: Callable[..., Any], class_name: str, name: str, what: str, **options: Any) -> type:
     """A metric that is the mean of `function`, with the options as further arguments."""
     parameters = ", ".join(["name=_name", "dtype=None", *(f"{o}=_default_{o}" for o in options)])
     given = ", ".join(f"{o}={o}" for o in options)
@@ -167,7 +173,7 @@ for _function, _class, _name, _what, _options in (
         "The mean of max(neg - pos + 1, 0).", {},
     ),
 ):  # fmt: skip
-    globals()[_class] = _mean_of(_function, _class, _name, _what, **_options)
+    globals()[_class] = mean_of(_function, _class, _name, _what, **_options)
 
 
 def _cosine(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
@@ -175,7 +181,8 @@ def _cosine(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
 
 
 _cosine.__name__ = "cosine_similarity"
-_mean_of(_cosine, "CosineSimilarity", "cosine_similarity", "The cosine of the angle to the label.", axis=-1)
+FUNCTIONS.add()(_cosine)
+mean_of(_cosine, "CosineSimilarity", "cosine_similarity", "The cosine of the angle to the label.", axis=-1)
 
 
 @public("keras.metrics.TopKCategoricalAccuracy")
@@ -240,111 +247,29 @@ class RootMeanSquaredError(Mean):
     def __init__(self, name: str = "root_mean_squared_error", dtype: Any = None) -> None:
         super().__init__(name, dtype)
 
+    @unrecorded
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
         """Take examples into account, weighed by `sample_weight`. Does not wait."""
-        with paused():
-            y_true, y_pred = pair(y_true, y_pred)
-            super().update_state(tf.math.squared_difference(y_true, y_pred), sample_weight)
+        y_true, y_pred = pair(y_true, y_pred)
+        super().update_state(tf.math.squared_difference(y_true, y_pred), sample_weight)
 
     def result(self) -> Any:
         """The root of the mean."""
         return tf.sqrt(super().result())
 
 
-@public("keras.metrics.R2Score")
-@METRICS.add()
-class R2Score(Metric):
-    """The coefficient of determination, 1 - residual / total sum of squares.
-
-    Args:
-        class_aggregation: how the outputs' scores become one: `uniform_average`, `variance_weighted_average` or None.
-        num_regressors: the number of independent variables, for the adjusted score; 0: the plain one.
-        name: its name.
-        dtype: the dtype of its state.
-
-    >>> import client as tf
-    >>> print(tf.keras.metrics.R2Score()([[1.0], [3.0]], [[1.0], [3.0]]).numpy())
-    1.0
-    """
-
-    def __init__(
-        self,
-        class_aggregation: str | None = "uniform_average",
-        num_regressors: int = 0,
-        name: str = "r2_score",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(dtype, name)
-        allowed = (None, "uniform_average", "variance_weighted_average")
-        if class_aggregation not in allowed:
-            raise ValueError(
-                f"Invalid value for argument `class_aggregation`. Expected one of {allowed}. Received: "
-                f"class_aggregation={class_aggregation}"
-            )
-        if num_regressors < 0:
-            raise ValueError(
-                "Invalid value for argument `num_regressors`. Expected a value >= 0. Received: "
-                f"num_regressors={num_regressors}"
-            )
-        self.class_aggregation = class_aggregation
-        self.num_regressors = num_regressors
-        self.num_samples = self.add_variable((), name="num_samples")
-        self.squared_sum: Any = None
-
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Take examples, of shape (batch, outputs), into account. Does not wait."""
-        with paused():
-            y_true, y_pred = converted(y_true, self.dtype), converted(y_pred, self.dtype)
-            if self.squared_sum is None:
-                size = (y_true.shape[1],)
-                self.squared_sum, self.sum, self.total_mse, self.count = (
-                    self.add_variable(size, name=n) for n in ("squared_sum", "sum", "residual", "count")
-                )
-            weights: Any = tf.ones([1, 1], self.dtype)
-            if sample_weight is not None:
-                weights = converted(sample_weight, self.dtype)
-                weights = weights[:, tf.newaxis] if len(weights.shape) == 1 else weights
-            weights = tf.broadcast_to(weights, tf.shape(y_true))
-            weighed = y_true * weights
-            self.sum.assign_add(tf.reduce_sum(weighed, 0))
-            self.squared_sum.assign_add(tf.reduce_sum(y_true * weighed, 0))
-            self.total_mse.assign_add(tf.reduce_sum(tf.square(y_true - y_pred) * weights, 0))
-            self.count.assign_add(tf.reduce_sum(weights, 0))
-            self.num_samples.assign_add(tf.cast(tf.size(y_true), self.dtype))
-
-    def result(self) -> Any:
-        """The score."""
-        if self.squared_sum is None:
-            return tf.constant(0.0, self.dtype)
-        total = self.squared_sum - tf.square(self.sum) / self.count
-        raw = 1.0 - self.total_mse / total
-        raw = tf.where(tf.math.is_inf(raw), tf.zeros_like(raw), raw)
-        if self.class_aggregation == "uniform_average":
-            score = tf.reduce_mean(raw)
-        elif self.class_aggregation == "variance_weighted_average":
-            score = tf.reduce_sum(raw * total) / (tf.reduce_sum(total) + EPSILON)
-        else:
-            score = raw
-        if self.num_regressors:
-            n = self.num_samples
-            score = 1.0 - (1.0 - score) * (n - 1.0) / (n - self.num_regressors - 1.0)
-        return score
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that make it again."""
-        return {
-            **super().get_config(),
-            "class_aggregation": self.class_aggregation,
-            "num_regressors": self.num_regressors,
-        }
-
-
 METRICS.objects.update(
     {
-        "acc": accuracy, "mse": losses.mean_squared_error, "MSE": losses.mean_squared_error,
-        "mae": losses.mean_absolute_error, "MAE": losses.mean_absolute_error,
-        "mape": losses.mean_absolute_percentage_error, "MAPE": losses.mean_absolute_percentage_error,
-        "msle": losses.mean_squared_logarithmic_error, "MSLE": losses.mean_squared_logarithmic_error,
-        "bce": losses.binary_crossentropy, "cosine_similarity": _cosine,
+        alias: METRICS.objects[name]
+        for name, aliases in (
+            ("MeanSquaredError", ("mse", "MSE")),
+            ("MeanAbsoluteError", ("mae", "MAE")),
+            ("MeanAbsolutePercentageError", ("mape", "MAPE")),
+            ("MeanSquaredLogarithmicError", ("msle", "MSLE")),
+            ("BinaryCrossentropy", ("bce", "BCE")),
+            ("KLDivergence", ("kld", "KLD", "kl_divergence", "kullback_leibler_divergence")),
+            ("LogCoshError", ("logcosh", "log_cosh")),
+        )
+        for alias in aliases
     }
-)  # fmt: skip
+)

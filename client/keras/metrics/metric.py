@@ -17,7 +17,7 @@ from client.api import public
 from client.keras import initializers
 from client.keras.layers import masks
 from client.keras.layers.layer import unique_name
-from client.keras.losses.loss import LOSSES, converted, same_rank
+from client.keras.losses.loss import LOSSES, converted, dims, same_rank
 from client.keras.serialization import Registry
 from client.keras.weights import Weight
 from client.tensor import Operand, Tensor
@@ -28,17 +28,13 @@ from protocol.dtypes import DType, as_dtype
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 METRICS: Final = Registry("metric")
+FUNCTIONS: Final = Registry("metric function")
+"""Functions that a `MeanMetricWrapper` can take the mean of, besides the losses: names among metrics are classes."""
 
 
 def as_tensor(value: Any) -> Any:
     """A tensor or variable as it is, anything else as a tensor."""
     return value if isinstance(value, Operand) else tf.convert_to_tensor(value)
-
-
-def dims(tensor: Any) -> tuple[Any, ...]:
-    """The shape as a tuple, None where only the server knows; asks it for nothing but an unknown rank."""
-    shape = tensor._spec.shape
-    return tuple(tensor.shape) if shape is None else shape
 
 
 def unrecorded(update: _F) -> _F:
@@ -371,7 +367,7 @@ class MeanMetricWrapper(Mean):
         """The arguments that make it again."""
         config = {**super().get_config(), **self._fn_kwargs}
         if type(self) is MeanMetricWrapper:
-            config["fn"] = METRICS.serialize(self._fn)
+            config["fn"] = FUNCTIONS.serialize(self._fn)
         return config
 
     @classmethod
@@ -379,7 +375,7 @@ class MeanMetricWrapper(Mean):
         """One made of what `get_config` gave."""
         if "fn" in config and not callable(config["fn"]):
             name = config["fn"]
-            registry = LOSSES if isinstance(name, dict) or name in LOSSES.objects else METRICS
+            registry = LOSSES if isinstance(name, dict) or name in LOSSES.objects else FUNCTIONS
             config = {**config, "fn": registry.deserialize(name)}
         return cls(**config)
 
