@@ -27,6 +27,7 @@ import numpy as np
 
 from client import sites
 from client.answers import Failures, Read
+from client.interrupts import Uninterrupted
 from client.sites import Site, Sites
 from client.transport import Endpoint, payloads
 from client.transport.payloads import Source
@@ -79,6 +80,7 @@ class Session:
         self._sites = Sites()
         self.bound: dict[str, int] = {}
         self._bind_lock = threading.Lock()
+        self._op_numbers = itertools.count()
         self._reads: dict[int, Read] = {}
         self._numbers = itertools.count(1)
         self._failures = Failures(self._source_line)
@@ -114,7 +116,7 @@ class Session:
             with self._bind_lock:
                 number = self.bound.get(op.name)
                 if number is None:
-                    number = len(self.bound)
+                    number = next(self._op_numbers)
                     self._pending.append(((wire.BIND, number, op.name), None))
                     self.bound[op.name] = number  # only now: the binding stands before any use
         return number
@@ -131,16 +133,15 @@ class Session:
     def flush(self, wait: bool = True) -> bool:
         """Send what is pending. Without credit: wait for it, or return False."""
         while self._pending or self.releases:
-            if wait:
-                self._send_lock.acquire()
-            elif not self._send_lock.acquire(blocking=False):
-                return True  # whoever holds it sends, and wakes the I/O thread for the rest
-            try:
-                self._credit.clear()
-                if self._send_batch():
-                    continue
-            finally:
-                self._send_lock.release()
+            with Uninterrupted():  # what was taken must be sent, and the lock given back
+                if not self._send_lock.acquire(blocking=wait):
+                    return True  # whoever holds it sends, and wakes the I/O thread for the rest
+                try:
+                    self._credit.clear()
+                    if self._send_batch():
+                        continue
+                finally:
+                    self._send_lock.release()
             if not wait:
                 return False
             self.stalls += 1
@@ -199,14 +200,15 @@ class Session:
 
     def send_control(self, kind: Kind, body: bytes = b"", wait: bool = False) -> bool:
         """Send an unsequenced frame; without `wait`, only if nobody else is sending (which is a sign of life too)."""
-        if not self._send_lock.acquire(blocking=wait, timeout=2.0 if wait else -1):
-            return False
-        try:
-            with self._state_lock:
-                frame = self._stream.control(kind, body)
-            self.transmit(frame)
-        finally:
-            self._send_lock.release()
+        with Uninterrupted():
+            if not self._send_lock.acquire(blocking=wait, timeout=2.0 if wait else -1):
+                return False
+            try:
+                with self._state_lock:
+                    frame = self._stream.control(kind, body)
+                self.transmit(frame)
+            finally:
+                self._send_lock.release()
         return True
 
     # --- waiting -----------------------------------------------------------------------------------------------------

@@ -145,11 +145,14 @@ class Store:
         node.inputs = node.outputs = ()
 
     def release(self, tensor: int) -> Any:
-        """Forget an id, and give what it stood for. Raises ProtocolError when it is unknown."""
-        try:
-            entry = self.entries.pop(tensor)
-        except (KeyError, TypeError):
-            raise ProtocolError(f"release of {tensor!r}, which is no tensor of this session") from None
+        """Forget an id, and give what it stood for; None where that is nothing: a client that is interrupted between
+        naming a result and sending its op releases it all the same. Raises ProtocolError for what is no id.
+        """
+        if type(tensor) is not int or tensor <= 0:
+            raise ProtocolError(f"release of {tensor!r:.50}, which is no id")
+        entry = self.entries.pop(tensor, None)
+        if entry is None:
+            return None
         kind = type(entry)
         if kind is Value:
             self.drop(entry)
