@@ -112,6 +112,7 @@ class Layer(Tracked):
     """
 
     _signature: ClassVar[_Signature]
+    _self_by_ops: ClassVar[bool] = False  # its ops say more of its outputs than `compute_output_shape`
     _self_config: dict[str, Any]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

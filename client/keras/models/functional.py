@@ -45,7 +45,7 @@ def call_symbolically(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any
 
 def _declared_outputs(layer: Layer, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     """Symbolic outputs by `compute_output_shape` where the class has its own; the layer is built."""
-    if type(layer).compute_output_shape is Layer.compute_output_shape or not args:
+    if type(layer).compute_output_shape is Layer.compute_output_shape or layer._self_by_ops or not args:
         return None
     if not layer.built:
         layer._build(tuple(args), kwargs)
