@@ -12,7 +12,7 @@ import numpy as np
 
 import client as tf
 from client.api import PUBLIC, names_in, public
-from client.keras import array_utils, downloads  # noqa: F401  (they register their functions)
+from client.keras import array_utils, downloads, splitting  # noqa: F401  (they register their functions)
 
 
 @public("keras.utils.set_random_seed")

@@ -195,6 +195,97 @@ def test_pad_sequences_refuses(sequences, options, message):
         utils.pad_sequences(sequences, **options)
 
 
+# --- split_dataset ---------------------------------------------------------------------------------------------------
+
+NUMBERS = np.arange(10)
+PAIRS = np.arange(20).reshape(10, 2)
+
+
+def values(dataset):
+    return [tf.nest.map_structure(lambda t: t.numpy().tolist(), element) for element in dataset]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "left", "right"),
+    [
+        ({"left_size": 3}, range(3), range(3, 10)),
+        ({"right_size": 3}, range(7), range(7, 10)),
+        ({"left_size": 0.25}, range(2), range(2, 10)),
+        ({"right_size": 0.35}, range(6), range(6, 10)),  # 3.5 rounds to 4
+        ({"left_size": 0.5, "right_size": 0.2}, range(5), range(8, 10)),
+        ({"left_size": 3, "right_size": 2}, range(3), range(8, 10)),
+    ],
+)
+def test_split_dataset(sizes, left, right):
+    sources = [
+        (NUMBERS, lambda i: i),
+        (tf.constant(NUMBERS), lambda i: i),
+        ((NUMBERS, PAIRS), lambda i: (i, [2 * i, 2 * i + 1])),
+        ([NUMBERS, tf.constant(PAIRS)], lambda i: (i, [2 * i, 2 * i + 1])),
+        (tf.data.Dataset.range(10), lambda i: i),
+        (tf.data.Dataset.from_tensor_slices({"a": NUMBERS}).map(lambda d: {"b": d["a"]}), lambda i: {"b": i}),
+    ]
+    for source, row in sources:
+        found = utils.split_dataset(source, **sizes)
+        assert [values(d) for d in found] == [[row(i) for i in left], [row(i) for i in right]]
+        assert [int(d.cardinality()) for d in found] == [len(left), len(right)]
+
+
+def test_split_dataset_of_batches_and_of_an_unknown_number():
+    left, right = utils.split_dataset(tf.data.Dataset.range(10).batch(4), left_size=7)
+    assert (values(left), values(right)) == ([[0, 1, 2, 3], [4, 5, 6]], [[7, 8, 9]])
+    left, right = utils.split_dataset(tf.data.Dataset.range(10).filter(lambda x: x % 2 == 0), left_size=2)
+    assert (values(left), values(right)) == ([0, 2], [4, 6, 8])
+
+
+def test_split_dataset_shuffles():
+    order = list(range(10))
+    random.Random(3).shuffle(order)
+    for source in (NUMBERS, tf.constant(NUMBERS), tf.data.Dataset.range(10)):
+        left, right = utils.split_dataset(source, left_size=4, shuffle=True, seed=3)
+        assert values(left) + values(right) == order
+    utils.set_random_seed(1)
+    first = [values(d) for d in utils.split_dataset(NUMBERS, left_size=4, shuffle=True)]
+    assert sorted(first[0] + first[1]) == list(range(10))
+    utils.set_random_seed(1)
+    assert [values(d) for d in utils.split_dataset(NUMBERS, left_size=4, shuffle=True)] == first
+    left, right = utils.split_dataset(tf.data.Dataset.range(10).shuffle(10), left_size=4)
+    assert sorted(values(left) + values(right)) == list(range(10))  # both of the same pass
+
+
+@pytest.mark.parametrize(
+    ("source", "sizes", "error", "message"),
+    [
+        (NUMBERS, {}, ValueError, "At least one"),
+        (NUMBERS, {"left_size": 0}, ValueError, "smaller than 10"),
+        (NUMBERS, {"left_size": 10}, ValueError, "smaller than 10"),
+        (NUMBERS, {"right_size": 1.0}, ValueError, "`right_size` should be"),
+        (NUMBERS, {"right_size": float("nan")}, ValueError, "`right_size` should be"),
+        (NUMBERS, {"left_size": "a"}, TypeError, "Invalid `left_size` Type"),
+        (NUMBERS, {"left_size": 0.6, "right_size": 0.6}, ValueError, "greater than 1"),
+        (NUMBERS, {"left_size": 6, "right_size": 6}, ValueError, "should be smaller than the 10"),
+        (NUMBERS, {"left_size": 0.01}, ValueError, "empty"),
+        (5, {"left_size": 1}, TypeError, "Unsupported dataset type"),
+        ([], {"left_size": 1}, ValueError, "empty dataset"),
+        (np.zeros(0), {"left_size": 1}, ValueError, "empty dataset"),
+        (np.float32(1), {"left_size": 1}, TypeError, "Unsupported dataset type"),
+        (np.array(1), {"left_size": 1}, ValueError, "different lengths"),
+        ([NUMBERS, NUMBERS[1:]], {"left_size": 1}, ValueError, "different lengths"),
+        ([1, 2], {"left_size": 1}, ValueError, "Expected a list of"),
+    ],
+)
+def test_split_dataset_refuses(source, sizes, error, message):
+    with pytest.raises(error, match=message):
+        utils.split_dataset(source, **sizes)
+
+
+def test_split_dataset_refuses_datasets_without_rows_or_without_an_end():
+    with pytest.raises(ValueError, match="empty dataset"):
+        utils.split_dataset(tf.data.Dataset.range(0), left_size=1)
+    with pytest.raises(ValueError, match="infinite"):
+        utils.split_dataset(tf.data.Dataset.range(3).repeat(), left_size=1)
+
+
 # --- get_file --------------------------------------------------------------------------------------------------------
 
 CONTENT = b"some content\n" * 1000

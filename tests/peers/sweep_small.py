@@ -212,7 +212,22 @@ def utilities() -> Iterator[tuple[Any, ...]]:
         yield f"pad_sequences {name}", lambda tf, g=given, o=options: [tf.keras.utils.pad_sequences(g, **o)]
     for wrong in ("a", 1.0, -1, 2**32):
         yield f"set_random_seed {wrong}", lambda tf, w=wrong: [tf.keras.utils.set_random_seed(w)]
+    for sizes in ({"left_size": 1}, {"right_size": 0.6}, {"left_size": 0.5, "right_size": 1}, {"left_size": 9.0}, {}):
+        for name in ("array", "arrays", "dataset", "batches"):
+            yield f"split_dataset {name} {sizes}", lambda tf, n=name, s=sizes: split(tf, n, **s)
+            yield (
+                f"split_dataset {name} {sizes}, shuffled",
+                lambda tf, n=name, s=sizes: split(tf, n, shuffle=True, seed=3, **s),
+            )
     yield "pack", lambda tf: [len(tf.keras.utils.pack_x_y_sample_weight(*given)) for given in ((1, 2), (1, 2, 3))]
+
+
+def split(tf: Any, name: str, **options: Any) -> list[Any]:
+    given = {"array": lambda d: X, "arrays": lambda d: (X, X[:, 0]),
+             "dataset": lambda d: d.from_tensor_slices((X, X[:, 1])),
+             "batches": lambda d: d.from_tensor_slices(X).batch(3)}[name](tf.data.Dataset)  # fmt: skip
+    parts = tf.keras.utils.split_dataset(given, **options)
+    return [leaf for part in parts for element in part for leaf in tf.nest.flatten(element)]
 
 
 def cases() -> Iterator[tuple[Any, ...]]:
