@@ -39,8 +39,8 @@ def split_dataset(
 
     Raises:
         TypeError: something else than a dataset or arrays, or than a number as a size.
-        ValueError: no rows or no end of them, arrays of different lengths, no size, or sizes that leave a part empty or are
-            too large.
+        ValueError: no rows or no end of them, arrays of different lengths, no size, or sizes that leave a part
+            empty or are too large.
 
     >>> import client as tf, numpy as np
     >>> train, test = tf.keras.utils.split_dataset(np.arange(5), left_size=0.6)
