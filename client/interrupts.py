@@ -12,8 +12,9 @@ from typing import Any
 
 
 class Uninterrupted:
-    """A block in which SIGINT is only noted; its handler runs after it. In threads other than the main one, which Python
-    never interrupts, it does nothing. Cannot be entered again while entered.
+    """A block in which SIGINT is only noted; its handler runs after it.
+
+    In threads other than the main one, which Python never interrupts, it does nothing. It cannot be nested in itself.
     """
 
     __slots__ = ("_before", "_noted")

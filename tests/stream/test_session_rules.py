@@ -210,7 +210,8 @@ def test_a_text_message_closes_the_connection(raw):
     "item",
     [
         [99], [Item.VALUE, 1, ONES], ["RUN"], [], [RUN], [RUN, 0, 1, []], [BIND, 0], [BIND, "a", "b"], [BIND, 1, 2],
-        [RELEASE, ["x"]], [RELEASE, [0]], [RELEASE, 5], [RELEASE, [[1]]], [READ], [READ, 1], [CONST, 1], [CONST, 1, 2.5],
+        [RELEASE, ["x"]], [RELEASE, [0]], [RELEASE, 5], [RELEASE, [[1]]], [READ], [READ, 1],
+        [CONST, 1], [CONST, 1, 2.5],
         [CONST, 0, ONES],
         [CONST, -1, ONES], [CONST, "a", ONES], [CONST, True, ONES], [Item.UPLOAD, 1, 1, "float32", [2]],
         [Item.UPLOAD, 1, 1, wire.dtypes.float32, [-2]], [Item.UPLOAD, 1, 1, wire.dtypes.float32, [2**40, 2**40]],
