@@ -161,6 +161,8 @@ class MultiHeadAttention(WeightOptions, Layer):
 
     def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:  # type: ignore[override]
         """Make the projections."""
+        if value_shape is None:
+            raise TypeError("missing a required argument: 'value'")
         key_shape = key_shape or value_shape
         _check_shapes(value_shape, key_shape)
         rank = len(query_shape)

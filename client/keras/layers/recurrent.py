@@ -147,6 +147,9 @@ class RNN(Layer):
             assert form is not None
             return form
         given = [tf.cast(s, self.compute_dtype) for s in nest.flatten(initial_state)]
+        sizes = nest.flatten(self.cell.state_size)
+        if len(given) != len(sizes) and all(isinstance(size, int) for size in sizes):
+            raise ValueError(f"the cell has {len(sizes)} states, but `initial_state` has {len(given)}")
         return given if form is None else list(nest.pack_sequence_as(form, given))
 
     def _run(self, sequences: Tensor, states: Any, mask: Any, training: bool | None) -> tuple[list[Tensor], Any]:
