@@ -1,14 +1,14 @@
 """Symbolic tensors: they have a dtype and a shape and stand for values of a later call, as in functional Keras models.
 
 Owns: `SYMBOLIC`, a session that computes nothing: an op on one of its tensors gives symbolic results, which remember
-the op. `Node`, `symbol`. Does not know layers or models.
+the op. `KerasTensor`, `Node`, `symbol`. Does not know layers or models.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from client import nest
 from client.tensor import Operand, Tensor
@@ -85,16 +85,73 @@ class _Nowhere(list[int]):
 SYMBOLIC: Final[Any] = SymbolicSession()
 
 
-def symbol(spec: Spec, origin: Any) -> Tensor:
+class KerasTensor(Tensor):
+    """A tensor without a value: operators and functions take it, and whatever needs a value raises."""
+
+    __slots__ = ("_name",)
+
+    _name: str
+
+    @property
+    def name(self) -> str:
+        """The name of the input it stands for, or a number."""
+        return self._name
+
+    if not TYPE_CHECKING:
+
+        def __getitem__(self, key: Any) -> Any:
+            from client.indexing import _part
+
+            return _part(self, key)
+
+    def __len__(self) -> int:
+        raise TypeError("object of type 'KerasTensor' has no len()")
+
+    def __iter__(self) -> Iterator[Any]:
+        raise NotImplementedError("Iterating over a symbolic KerasTensor is not supported.")
+
+    def __contains__(self, item: Any) -> bool:
+        raise TypeError("Looking for a value in a symbolic KerasTensor is not supported.")
+
+    def __bool__(self) -> bool:
+        raise TypeError("A symbolic KerasTensor cannot be used as a boolean.")
+
+    def __int__(self) -> int:
+        raise _no_value("an int")
+
+    def __index__(self) -> int:
+        raise TypeError("A symbolic KerasTensor cannot be used as an index.")
+
+    def __float__(self) -> float:
+        raise _no_value("a float")
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        raise _no_value("a NumPy array")
+
+    def numpy(self) -> Any:
+        """Raise ValueError: there is no value."""
+        raise _no_value("a NumPy array")
+
+
+def _no_value(wanted: str) -> ValueError:
+    return ValueError(
+        "A KerasTensor is symbolic: it has a shape and a dtype, and stands for the values of a later call. You cannot "
+        f"convert it to {wanted}."
+    )
+
+
+def symbol(spec: Spec, origin: Any, name: str | None = None) -> Tensor:
     """A symbolic tensor that came from `origin`."""
-    made = Tensor(SYMBOLIC, spec, next(SYMBOLIC.ids))
+    number = next(SYMBOLIC.ids)
+    made = KerasTensor(SYMBOLIC, spec, number)
     made._origin = origin
+    made._name = name or f"keras_tensor_{number}"
     return made
 
 
 def is_symbol(value: Any) -> bool:
     """Whether `value` is a symbolic tensor."""
-    return type(value) is Tensor and value._session is SYMBOLIC
+    return type(value) is KerasTensor
 
 
 def symbols_in(structure: Any) -> list[Tensor]:

@@ -9,6 +9,8 @@ from typing import Any
 
 from client import nest
 from client.api import public
+from client.tensor import Operand
+from protocol.spec import Spec
 
 
 @public("keras.layers.InputSpec", "keras.InputSpec")
@@ -25,6 +27,9 @@ class InputSpec:
         allow_last_axis_squeeze: whether a last axis of 1 may be there or not.
         name: its name.
         optional: whether the input may be None.
+
+    Raises:
+        ValueError: an axis beyond the rank.
 
     >>> import client as tf
     >>> tf.keras.layers.InputSpec(ndim=2, axes={-1: 4})
@@ -49,6 +54,9 @@ class InputSpec:
         self.max_ndim = max_ndim
         self.min_ndim = min_ndim
         self.axes = {int(k): v for k, v in (axes or {}).items()}
+        largest = self.ndim if self.ndim is not None else max_ndim
+        if self.axes and largest is not None and max(self.axes) > largest - 1:
+            raise ValueError(f"Axis {max(self.axes)} is greater than the maximum allowed value: {largest - 1}")
         self.allow_last_axis_squeeze = allow_last_axis_squeeze
         self.name = name
         self.optional = optional
@@ -70,35 +78,66 @@ class InputSpec:
 
 def check_inputs(spec: Any, inputs: Any, layer: str) -> None:
     """Raise ValueError, with Keras' words, unless `inputs` are what `spec` asks for."""
-    specs, values = nest.flatten(spec), nest.flatten(inputs)
+    if type(spec) is InputSpec and isinstance(inputs, Operand):
+        _check(spec, inputs._spec, 0, layer)
+        return
+    specs = nest.flatten(spec)
+    names = [each.name if each is not None else None for each in specs]
+    if isinstance(inputs, dict) and all(names):
+        missing = [name for name in names if name not in inputs]
+        if missing:
+            raise ValueError(
+                f'Missing data for input "{missing[0]}". You passed a data dictionary with keys {list(inputs)}. '
+                f"Expected the following keys: {names}"
+            )
+        inputs = [inputs[name] for name in names]
+    values = nest.flatten(inputs)
     if len(specs) != len(values):
         raise ValueError(
             f'Layer "{layer}" expects {len(specs)} input(s), but it received {len(values)} input tensors. '
             f"Inputs received: {inputs}"
         )
     for i, (each, value) in enumerate(zip(specs, values, strict=True)):
-        if each is not None and value is not None:
-            shape = getattr(getattr(value, "_spec", value), "shape", None)
-            if shape is not None:
-                _check(each, tuple(shape), i, layer)
-
-
-def _check(spec: InputSpec, shape: tuple[int | None, ...], index: int, layer: str) -> None:
-    rank = len(shape)
-    start = f'Input {index} of layer "{layer}" is incompatible with the layer: '
-    found = f"found ndim={rank}. Full shape received: {shape}"
-    if spec.ndim is not None and rank != spec.ndim and not spec.allow_last_axis_squeeze:
-        raise ValueError(f"{start}expected ndim={spec.ndim}, {found}")
-    if spec.max_ndim is not None and rank > spec.max_ndim:
-        raise ValueError(f"{start}expected max_ndim={spec.max_ndim}, {found}")
-    if spec.min_ndim is not None and rank < spec.min_ndim:
-        raise ValueError(f"{start}expected min_ndim={spec.min_ndim}, {found}")
-    for axis, dim in spec.axes.items():
-        if dim is not None and -rank <= axis < rank and shape[axis] not in (dim, None):
+        if each is None or (value is None and each.optional):
+            continue
+        if not isinstance(value, Operand):
+            if hasattr(value, "shape"):
+                continue
             raise ValueError(
-                f"{start}expected axis {axis} of input shape to have value {dim}, but received input with shape {shape}"
+                f"Inputs to a layer should be tensors. Got '{value}' (of type {type(value)}) as input for layer "
+                f"'{layer}'."
             )
-    if spec.shape is not None and len(spec.shape) == rank:
-        for wanted, dim in zip(spec.shape, shape, strict=True):
-            if wanted is not None and dim is not None and wanted != dim:
-                raise ValueError(f"{start}expected shape={spec.shape}, found shape={shape}")
+        _check(each, value._spec, i, layer)
+
+
+def _check(spec: InputSpec, given: Spec, index: int, layer: str) -> None:
+    """Raise ValueError unless a tensor is as `spec` says, as far as its shape is known here."""
+
+    def wrong(what: str) -> ValueError:
+        return ValueError(
+            f"Input {index} with name '{spec.name}' of layer '{layer}' is incompatible with the layer: {what}"
+        )
+
+    if spec.dtype is not None and given.dtype != spec.dtype:
+        raise wrong(f"expected dtype={spec.dtype}, found dtype={given.dtype.name}")
+    shape = given.shape
+    if shape is None:
+        return
+    rank = len(shape)
+    if spec.ndim is not None and rank != spec.ndim and not spec.allow_last_axis_squeeze:
+        raise wrong(f"expected ndim={spec.ndim}, found ndim={rank}. Full shape received: {shape}")
+    if spec.max_ndim is not None and rank > spec.max_ndim:
+        raise wrong(f"expected max_ndim={spec.max_ndim}, found ndim={rank}")
+    if spec.min_ndim is not None and rank < spec.min_ndim:
+        raise wrong(f"expected min_ndim={spec.min_ndim}, found ndim={rank}. Full shape received: {shape}")
+    for axis, dim in spec.axes.items():
+        if dim is not None and (not -rank <= axis < rank or shape[axis] not in (dim, None)):
+            raise wrong(
+                f"expected axis {axis} of input shape to have value {dim}, but received input with shape {shape}"
+            )
+    if spec.shape is not None:
+        wanted = spec.shape
+        if spec.allow_last_axis_squeeze:
+            shape, wanted = (s[:-1] if s and s[-1] == 1 else s for s in (shape, wanted))
+        if any(None not in (w, d) and w != d for w, d in zip(wanted, shape, strict=False)):
+            raise wrong(f"expected shape={spec.shape}, found shape={shape}")

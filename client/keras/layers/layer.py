@@ -10,7 +10,7 @@ import inspect
 import itertools
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Final, NamedTuple
 
 import numpy as np
@@ -24,7 +24,7 @@ from client.keras.layers.input_spec import InputSpec, check_inputs
 from client.keras.serialization import Registry
 from client.keras.weights import Weight
 from client.module import Module
-from client.symbolic import is_symbol, symbol, symbols_in
+from client.symbolic import symbol, symbols_in
 from client.tensor import Composite, Operand, Tensor
 from client.tracking import Tracked, members, snake_case
 from client.variable import Variable
@@ -54,19 +54,30 @@ class _Context(threading.local):
         self.training: bool | None = None
         self.tracing = False  # whether a layer is being shown symbolic tensors, to see what it gives
         self.path: list[str] = []
+        self.call = 0  # the number of the outermost call, 0 outside of any
 
 
 context: Final = _Context()
+_calls: Final = itertools.count(1)
 
 
 class _Signature(NamedTuple):
     """What `call` and `build` take."""
 
     arguments: tuple[str, ...]
-    training: bool
+    training: bool  # whether `call` takes it
+    training_position: int  # among its arguments
+    default_training: bool | None
     masks: tuple[str, ...]
     build_arguments: tuple[str, ...]
     makes_masks: bool  # whether `compute_mask` may give one where the input has none
+
+
+class _Owned(NamedTuple):
+    """What a layer owns: the tracked objects, and containers that may have some in them, now or later."""
+
+    parts: tuple[Any, ...]
+    fixed: bool  # whether there are no containers
 
 
 def _signature_of(cls: type) -> _Signature:
@@ -75,7 +86,9 @@ def _signature_of(cls: type) -> _Signature:
     build = list(inspect.signature(cls.build).parameters.values())[1:]  # type: ignore[attr-defined]
     return _Signature(
         names,
-        "training" in names or any(p.kind is p.VAR_KEYWORD for p in call),
+        "training" in names,
+        names.index("training") if "training" in names else len(names),
+        next((p.default for p in call if p.name == "training" and p.default is not p.empty), None),
         tuple(n for n in names if n == "mask" or n.endswith("_mask")),
         tuple(p.name for p in build if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)),
         cls.compute_mask is not Layer.compute_mask,  # type: ignore[attr-defined]
@@ -123,12 +136,17 @@ class Layer(Tracked):
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Layer:
         made = super().__new__(cls)
+        signature = inspect.signature(cls.__init__)
         try:
-            bound = inspect.signature(cls.__init__).bind(made, *args, **kwargs)
+            bound = signature.bind(made, *args, **kwargs)
         except TypeError:
             return made  # __init__ says what is wrong
+        bound.apply_defaults()
         given = dict(list(bound.arguments.items())[1:])
-        object.__setattr__(made, "_self_config", given)
+        for parameter in signature.parameters.values():
+            if parameter.kind is parameter.VAR_KEYWORD:
+                given.update(given.pop(parameter.name, {}))
+        made.__dict__["_self_config"] = given
         return made
 
     def __init__(
@@ -157,6 +175,9 @@ class Layer(Tracked):
         self._self_dtype = floating_dtype(dtype)
         self._self_autocast = autocast
         self._self_losses: list[Any] = []
+        self._self_losses_call = 0  # the outermost call that they belong to
+        self._self_called = 0  # the outermost call that it was last called in
+        self._self_build_shape: Any = None
         self._self_path = ""
         self.built = False
         self.activity_regularizer = regularizers.get(activity_regularizer)
@@ -196,6 +217,15 @@ class Layer(Tracked):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name[:6] != "_self_":
+            self.__dict__.pop("_self_owned", None)
+        object.__setattr__(self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        self.__dict__.pop("_self_owned", None)
+        object.__delattr__(self, name)
+
     # --- to be overridden --------------------------------------------------------------------------------------------
 
     def build(self, input_shape: Any) -> None:
@@ -220,49 +250,81 @@ class Layer(Tracked):
     # --- calling -----------------------------------------------------------------------------------------------------
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Build at the first call, then `call`, with inputs converted to tensors and `training` and masks handed on."""
-        if len(args) != 1 or type(args[0]) is not Tensor or args[0]._spec.dtype is not self._self_dtype:
-            args, kwargs = self._converted(args, kwargs)
-        first = args[0] if args else next(iter(kwargs.values()), None)
-        if (is_symbol(first) or (type(first) is not Tensor and symbols_in((args, kwargs)))) and not context.tracing:
-            from client.keras.models.functional import call_symbolically
+        """Build at the first call, then `call`, with inputs converted to tensors and `training` and masks handed on.
 
-            return call_symbolically(self, args, kwargs)
+        `training` is the argument, else that of the layer around it, else the default of `call`.
+
+        Raises:
+            RuntimeError: its `__init__` did not call `super().__init__()`.
+        """
+        first = args[0] if args else None
+        if type(first) is not Tensor or kwargs or len(args) != 1 or first._spec.dtype is not self._self_dtype:
+            args, kwargs = self._converted(args, kwargs)
+            if not context.tracing and symbols_in((args, kwargs)):
+                from client.keras.models.functional import call_symbolically
+
+                return call_symbolically(self, args, kwargs)
+            first = args[0] if args else next(iter(kwargs.values()), None)
         if self.input_spec is not None:
-            check_inputs(self.input_spec, first, self.name)
+            check_inputs(self.input_spec, first, self._self_name)
         if not self.built:
             self._build(args, kwargs)
         signature = self._signature
-        outer = context.training
-        training = kwargs.get("training")
-        if training is None:
-            training = outer
-            if signature.training and training is not None:
-                kwargs["training"] = training
         mask = None
-        if masks.any_masks():
-            mask = masks.of(first)
+        if masks.any_masks() or kwargs:
             if signature.masks:
                 self._add_masks(signature, args, kwargs)
-        context.training = training
+            mask = kwargs.get("mask")
+            if mask is None:
+                mask = masks.of(first)
+        outer, call = context.training, context.call
+        context.training = self._training(signature, args, kwargs, outer)
+        if not call:
+            context.call = next(_calls)
+        self.__dict__["_self_called"] = context.call
         context.path.append(self._self_name)
         try:
             outputs = self.call(*args, **kwargs)
+            if self.activity_regularizer is not None:
+                self._regularize(outputs)
         finally:
-            context.training = outer
+            context.training, context.call = outer, call
             context.path.pop()
-        if self.activity_regularizer is not None:
-            for each in nest.flatten(outputs):
-                loss = self.activity_regularizer(each)
-                if each.shape.rank != 0:
-                    loss = tf.math.divide_no_nan(loss, tf.cast(tf.shape(each)[0], loss.dtype))
-                self.add_loss(loss)
         if mask is not None or (signature.makes_masks and self.supports_masking):
             self._set_masks(first, mask, outputs)
         return outputs
 
+    @staticmethod
+    def _training(signature: _Signature, args: tuple[Any, ...], kwargs: dict[str, Any], outer: bool | None) -> Any:
+        """What `training` is in this call; in `kwargs` only if `call` takes it."""
+        if signature.training and signature.training_position < len(args):
+            given = args[signature.training_position]
+            return outer if given is None else given
+        if kwargs:
+            given = kwargs.get("training") if signature.training else kwargs.pop("training", None)
+            if given is not None:
+                return given
+        if outer is None:
+            return signature.default_training
+        if signature.training:
+            kwargs["training"] = outer
+        return outer
+
+    def _regularize(self, outputs: Any) -> None:
+        """Add to the losses what the regularizer of the outputs gives, by the size of the batch."""
+        for each in nest.flatten(outputs):
+            loss = self.activity_regularizer(each)
+            if each.shape.rank != 0:
+                loss = tf.math.divide_no_nan(loss, tf.cast(tf.shape(each)[0], loss.dtype))
+            self.add_loss(loss)
+
     def _converted(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Arrays, numbers and lists as tensors, and floating-point tensors in the layer's dtype."""
+        if "_self_name" not in self.__dict__:
+            raise RuntimeError(
+                f"In layer {type(self).__name__!r}, you forgot to call `super().__init__()` as the first statement in "
+                f"the `__init__()` method. Go add it!"
+            )
         return tuple([self._input(a) for a in args]), {
             k: v if k == "training" or k.endswith("mask") else self._input(v) for k, v in kwargs.items()
         }
@@ -273,7 +335,10 @@ class Layer(Tracked):
             return value
         if isinstance(value, Operand):
             if self._self_autocast and value._spec.dtype.is_floating and value._spec.dtype is not self._self_dtype:
-                return tf.cast(value, self._self_dtype)
+                found = tf.cast(value, self._self_dtype)
+                if masks.of(value) is not None:
+                    masks.put(found, masks.of(value))
+                return found
             return value
         if isinstance(value, np.ndarray | np.generic | Composite) or kind is float or kind is int:
             return self._input(tf.convert_to_tensor(value)) if kind is not int else value
@@ -292,6 +357,7 @@ class Layer(Tracked):
         shapes = {k: shape_of(v) for k, v in values.items() if k not in ("training",) and not k.endswith("mask")}
         shapes = {k: s for k, s in shapes.items() if s is not None}
         wanted = self._signature.build_arguments
+        self._self_build_shape = next(iter(shapes.values()), None) if len(shapes) == 1 else None
         if len(wanted) == 1:
             self.build(next(iter(shapes.values()), None))
         else:
@@ -372,6 +438,7 @@ class Layer(Tracked):
             constraints.get(constraint),
         )
         self._self_weights.append(weight)
+        self.__dict__.pop("_self_owned", None)
         return weight
 
     def add_variable(self, *args: Any, **kwargs: Any) -> Weight:
@@ -391,66 +458,72 @@ class Layer(Tracked):
             found = self.__dict__["_self_made_weights"] = []
         return found
 
-    def _own(self) -> Iterator[Any]:
+    def _own(self) -> Sequence[Any]:
         """Its own variables and the tracked objects in its attributes, each once."""
-        seen: set[int] = set()
-        for weight in self._self_weights:
-            seen.add(id(weight))
-            yield weight
-        for _, value in self._edges():
-            for each in members(value):
-                if id(each) not in seen:
-                    seen.add(id(each))
-                    yield each
+        owned: _Owned | None = self.__dict__.get("_self_owned")
+        if owned is None:
+            owned = self.__dict__["_self_owned"] = self._find_owned()
+        return owned.parts if owned.fixed else tuple({id(each): each for each in members(owned.parts)}.values())
 
-    def _variables(self, seen: set[int], metrics: bool) -> Iterator[Variable]:
-        """All variables: its own, trainable ones first, then those of its layers."""
-        own = list(self._own())
-        mine = [v for v in own if isinstance(v, Variable)]
+    def _find_owned(self) -> _Owned:
+        parts: dict[int, Any] = {id(weight): weight for weight in self._self_weights}
+        fixed = True
+        for _, value in self._edges():
+            if isinstance(value, tuple) and all(isinstance(v, int | float | str | None) for v in value):
+                continue
+            container = isinstance(value, list | tuple | Mapping)
+            fixed = fixed and not container
+            if container or isinstance(value, Variable | Tracked):
+                parts.setdefault(id(value), value)
+        return _Owned(tuple(parts.values()), fixed)
+
+    def _variables(self, seen: dict[int, Variable], metrics: bool) -> None:
+        """Collect all variables: its own, trainable ones first, then those of its layers."""
+        own = self._own()
         for wanted in (True, False):
-            for variable in mine:
-                if variable.trainable is wanted and id(variable) not in seen:
-                    seen.add(id(variable))
-                    yield variable
+            for each in own:
+                if isinstance(each, Variable) and each.trainable is wanted:
+                    seen.setdefault(id(each), each)
         for each in own:
             if isinstance(each, Layer):
-                yield from each._variables(seen, metrics)
+                each._variables(seen, metrics)
             elif isinstance(each, Module) or (metrics and not isinstance(each, Variable) and _is_metric(each)):
                 for variable in each.variables:
-                    if id(variable) not in seen:
-                        seen.add(id(variable))
-                        yield variable
+                    seen.setdefault(id(variable), variable)
 
     @property
     def weights(self) -> list[Variable]:
         """Its variables and those of the layers in it; without the state of metrics."""
-        return list(self._variables(set(), False))
+        found: dict[int, Variable] = {}
+        self._variables(found, False)
+        return list(found.values())
 
     @property
     def variables(self) -> list[Variable]:
         """Its variables and those of the layers and metrics in it."""
-        return list(self._variables(set(), True))
+        found: dict[int, Variable] = {}
+        self._variables(found, True)
+        return list(found.values())
 
     @property
     def trainable_weights(self) -> list[Variable]:
         """Those that are trainable; none if the layer is not."""
-        return list(self._trainable_variables(set()))
+        found: dict[int, Variable] = {}
+        self._trainable_variables(found)
+        return list(found.values())
 
-    def _trainable_variables(self, seen: set[int]) -> Iterator[Variable]:
+    def _trainable_variables(self, seen: dict[int, Variable]) -> None:
         if not self._self_trainable:
             return
-        for each in list(self._own()):
-            if isinstance(each, Layer):
-                yield from each._trainable_variables(seen)
-                continue
+        for each in self._own():
             if isinstance(each, Variable):
-                found: Any = (each,) if each.trainable else ()
-            else:
-                found = each.trainable_variables if isinstance(each, Module) else ()
-            for variable in found:
-                if id(variable) not in seen:
-                    seen.add(id(variable))
-                    yield variable
+                if each._trainable:
+                    seen.setdefault(id(each), each)
+            elif isinstance(each, Layer):
+                each._trainable_variables(seen)
+            elif isinstance(each, Module):
+                for variable in each.trainable_variables:
+                    seen.setdefault(id(variable), variable)
 
     @property
     def non_trainable_weights(self) -> list[Variable]:
@@ -539,8 +612,11 @@ class Layer(Tracked):
     # --- losses and metrics ------------------------------------------------------------------------------------------
 
     def add_loss(self, loss: Any) -> None:
-        """Add a scalar tensor (or several) to the losses of this call."""
+        """Add a scalar tensor (or several) to the losses of this call; the next outermost call forgets them."""
         if not context.tracing:
+            if context.call and self._self_losses_call != context.call:
+                self._self_losses.clear()
+            self._self_losses_call = context.call or next(_calls)
             self._self_losses.extend(tf.convert_to_tensor(each) for each in nest.flatten(loss))
 
     @property
@@ -548,7 +624,8 @@ class Layer(Tracked):
         """What `add_loss` and the regularizers of its weights and outputs give, also in the layers within."""
         found: list[Any] = []
         for layer in dict.fromkeys(self._flatten_layers()):
-            found.extend(layer._self_losses)
+            if layer._self_losses_call >= self._self_called:
+                found.extend(layer._self_losses)
         for weight in self.trainable_weights:
             if isinstance(weight, Weight) and weight.regularizer is not None:
                 found.append(weight.regularizer(weight))  # type: ignore[arg-type]
@@ -576,10 +653,8 @@ class Layer(Tracked):
         """
         config: dict[str, Any] = {"name": self.name, "trainable": self.trainable, "dtype": self.dtype.name}
         if type(self).get_config is Layer.get_config:
-            given = dict(self._self_config)
-            given.update(given.pop("kwargs", {}))
-            for name, value in given.items():
-                if name not in ("name", "trainable", "dtype", "self"):
+            for name, value in self._self_config.items():
+                if name not in ("name", "trainable", "dtype"):
                     if not _is_plain(value):
                         raise NotImplementedError(
                             f"Object {type(self).__name__} was created by passing non-serializable argument values in "
@@ -652,7 +727,12 @@ def floating_dtype(dtype: Any) -> DType:
     name = dtype if isinstance(dtype, str) else getattr(dtype, "name", dtype)
     if isinstance(name, str) and name.startswith("mixed_"):
         raise ValueError(f"mixed precision ({name!r}) is not supported: give a dtype such as 'float32' or 'bfloat16'")
-    return as_dtype(dtype)
+    try:
+        return as_dtype(dtype)
+    except TypeError:
+        raise ValueError(
+            f"Cannot convert {dtype!r} to a layer's dtype: give the name of one, such as 'float32'"
+        ) from None
 
 
 def holds_tensors(value: Any) -> bool:
@@ -690,6 +770,35 @@ def _is_plain(value: Any) -> bool:
     if isinstance(value, dict):
         return all(map(_is_plain, value.values()))
     return isinstance(value, list | tuple) and all(map(_is_plain, value))
+
+
+@public("keras.layers.serialize")
+def serialize(layer: Layer) -> dict[str, Any]:
+    """A layer's class and configuration, as plain values.
+
+    >>> import client as tf
+    >>> tf.keras.layers.serialize(tf.keras.layers.Flatten(name="flat"))["class_name"]
+    'Flatten'
+    """
+    return LAYERS.serialize(layer)  # type: ignore[no-any-return]
+
+
+@public("keras.layers.deserialize")
+def deserialize(config: Any, custom_objects: Any = None) -> Any:
+    """The layer that `serialize` described.
+
+    Args:
+        config: what `serialize` gave.
+        custom_objects: classes of the user's by name.
+
+    Raises:
+        ValueError: no such layer.
+
+    >>> import client as tf
+    >>> tf.keras.layers.deserialize({"class_name": "Dense", "config": {"units": 3, "name": "d"}})
+    <Dense name=d, built=False>
+    """
+    return LAYERS.deserialize(config, custom_objects)
 
 
 __all__ = ["LAYERS", "InputSpec", "Layer"]
