@@ -45,7 +45,7 @@ class SymbolicSession:
 
     def __init__(self) -> None:
         self.lost: OpError | None = FailedPreconditionError("a symbolic tensor has no value")
-        self.ids = itertools.count(1)
+        self.ids = itertools.count(2**60)  # no tensor of a server's has such an id
         self.releases = _Nowhere()
         self.bound: dict[str, int] = {}
 
@@ -145,7 +145,7 @@ def symbol(spec: Spec, origin: Any, name: str | None = None) -> Tensor:
     number = next(SYMBOLIC.ids)
     made = KerasTensor(SYMBOLIC, spec, number)
     made._origin = origin
-    made._name = name or f"keras_tensor_{number}"
+    made._name = name or f"keras_tensor_{number - 2**60}"
     return made
 
 

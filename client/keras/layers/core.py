@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ from client.api import public
 from client.keras import activations, constraints, initializers, regularizers
 from client.keras.layers.input_spec import InputSpec
 from client.keras.layers.layer import LAYERS, Layer
+from client.keras.layers.seeds import SeedStream
 from client.tensor import Tensor
 
 
@@ -122,7 +124,10 @@ class Dense(WeightOptions, Layer):
 
     def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         """The output, of shape (..., units)."""
-        rank = inputs._spec.rank
+        spec = inputs._spec
+        if spec.dtype is not self._self_dtype and not (spec.dtype.is_floating or spec.dtype.is_complex):
+            inputs = tf.cast(inputs, self._self_dtype)
+        rank = spec.rank
         if rank is not None and rank != 2:
             x = tf.tensordot(inputs, self.kernel, [[rank - 1], [0]])
         else:
@@ -130,6 +135,10 @@ class Dense(WeightOptions, Layer):
         if self.bias is not None:
             x = x + self.bias
         return self.activation(x) if self.activation is not None else x  # type: ignore[no-any-return]
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """(..., units)."""
+        return (*input_shape[:-1], self.units)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make it again."""
@@ -181,7 +190,7 @@ class Activation(Layer):
     """A function of each element (or, as softmax, of the last axis).
 
     Args:
-        activation: the function, or its name.
+        activation: the function, or its name; None: the input as it is.
         kwargs: `name`, ...
 
     >>> import client as tf
@@ -191,7 +200,7 @@ class Activation(Layer):
 
     def __init__(self, activation: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.activation = activations.get(activation)
+        self.activation = activations.linear if activation is None else activations.get(activation)
         self.supports_masking = True
 
     def call(self, inputs: Tensor) -> Tensor:
@@ -211,7 +220,7 @@ class Lambda(Layer):
     Args:
         function: a function of the input (and of `mask` and `training`, if it takes them).
         output_shape: ignored: the ops say what they give.
-        mask: the mask of the output.
+        mask: the mask of the output, or a function of the inputs and their mask that gives it.
         arguments: keyword arguments for the function.
         kwargs: `name`, ...
 
@@ -232,17 +241,28 @@ class Lambda(Layer):
         self.function = function
         self.arguments = arguments or {}
         self.mask = mask
-        names = function.__code__.co_varnames if hasattr(function, "__code__") else ()
-        self._self_takes = tuple(n for n in ("mask", "training") if n in names)
+        self.supports_masking = mask is not None
+        self._self_takes = tuple(n for n in ("mask", "training") if n in _parameters(function))
 
     def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
         """function(inputs, **arguments)."""
         given = {"mask": mask, "training": training}
         return self.function(inputs, **self.arguments, **{n: given[n] for n in self._self_takes})
 
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """The mask given to the layer."""
+        return self.mask(inputs, previous_mask) if callable(self.mask) else self.mask
+
     def get_config(self) -> dict[str, Any]:
         """Raises ValueError: a function cannot be written down."""
         raise ValueError("a Lambda layer holds Python code, which no configuration can: make a Layer subclass instead")
+
+
+def _parameters(function: Callable[..., Any]) -> tuple[str, ...]:
+    try:
+        return tuple(inspect.signature(function).parameters)
+    except (TypeError, ValueError):  # some functions of C have none
+        return ()
 
 
 @public("keras.layers.Dropout")
@@ -253,7 +273,7 @@ class Dropout(Layer):
     Args:
         rate: the share, in [0, 1].
         noise_shape: the shape of the mask; dims of 1 are shared.
-        seed: a number that makes it reproducible.
+        seed: a number that makes it reproducible: layers with the same give the same. None: see `tf.random.set_seed`.
         kwargs: `name`, ...
 
     Raises:
@@ -272,18 +292,20 @@ class Dropout(Layer):
         self.rate = rate
         self.noise_shape = noise_shape
         self.seed = seed
+        self._self_seeds = SeedStream(seed)
         self.supports_masking = True
 
     def call(self, inputs: Tensor, training: bool | None = False) -> Tensor:
         """The output, of the input's shape."""
         if not training or not self.rate:
             return inputs
-        return tf.nn.dropout(inputs, self.rate, self._noise(inputs), self.seed)  # type: ignore[no-any-return]
+        return self._self_seeds.dropout(inputs, self.rate, self._noise(inputs))
 
     def _noise(self, inputs: Tensor) -> Any:
         if self.noise_shape is None:
             return None
-        shape = tf.shape(inputs)
+        dims = inputs._spec.shape
+        shape = tf.shape(inputs) if dims is None or None in dims else dims
         return [shape[i] if d is None else d for i, d in enumerate(self.noise_shape)]
 
     def get_config(self) -> dict[str, Any]:

@@ -1,0 +1,50 @@
+"""Where the random numbers of layers come from.
+
+Owns: `SeedStream`, dropout with it. A layer with a seed has a stream of its own, which no other layer's calls disturb.
+Does not know layers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import client as tf
+from client.ops.random import draw_uniform
+from client.seeding import next_stream, signed
+from client.symbolic import is_symbol
+from client.tensor import Tensor
+
+
+class SeedStream:
+    """The random numbers of a layer: with a seed, those of each layer that has it; else those of `tf.random`."""
+
+    def __init__(self, seed: int | None) -> None:
+        self._seed = seed
+        self._count = 0
+
+    def uniform(self, shape: Any, dtype: Any) -> Tensor:
+        """Numbers in [0, 1), others at each call."""
+        if self._seed is None:
+            stream = next_stream("uniform", dtype.name)
+        else:
+            stream = (signed(self._seed), 0), self._count
+            self._count += 1
+        return draw_uniform(shape, 0, 1, dtype, stream)
+
+    def dropout(self, x: Tensor, rate: float, noise_shape: Any = None) -> Tensor:
+        """`x` with a share of its elements set to 0, the others multiplied by 1 / (1 - rate).
+
+        Args:
+            x: floating-point numbers.
+            rate: the share, in [0, 1].
+            noise_shape: the shape of the mask; None: that of `x`.
+        """
+        if is_symbol(x):
+            return x  # only its shape and dtype matter
+        if rate >= 1:
+            return tf.zeros_like(x)  # type: ignore[no-any-return]
+        if noise_shape is None:
+            dims = x._spec.shape
+            noise_shape = tf.shape(x) if dims is None or None in dims else dims
+        kept = tf.cast(self.uniform(noise_shape, x.dtype) >= rate, x.dtype)
+        return x * (kept / (1.0 - rate))  # type: ignore[no-any-return]
