@@ -75,6 +75,10 @@ def execute(op: Op, inputs: Sequence[Operand], attrs: Mapping[str, Any] = _NO_AT
                 session = t._session
             elif not session.symbolic:
                 raise ValueError("the operands belong to different sessions: one of them is from before connect()")
+    if known is not attrs:  # a tensor among the attributes, such as the limit of a range, can be symbolic too
+        for value in attrs.values():
+            if isinstance(value, Tensor) and value._session is not None and value._session.symbolic:
+                session = value._session
     if session is None:  # no operand is on the server: perhaps the result need not be either
         folded = fold(op.name, inputs, known, inferred)
         if folded is not None:
