@@ -29,9 +29,7 @@ def test_slices_can_be_assigned():
 
 def test_slice_assignment_errors():
     v = tf.Variable(np.zeros((4, 3), np.float32))
-    with pytest.raises(
-        tf.errors.InvalidArgumentError, match=r"Cannot broadcast input shape \[2\] into final"
-    ):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"Cannot broadcast input shape \[2\] into final"):
         v[0].assign([7.0, 7.0])
     with pytest.raises(AttributeError, match="object has no attribute 'assign'"):
         (v * 1.0)[0].assign(1.0)

@@ -7,12 +7,13 @@ plain values, never code.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from client import nest
 from client.api import public
-from client.keras.layers.layer import LAYERS
-from client.keras.models.functional import Functional, InputLayer
+from client.keras.layers.layer import LAYERS, Layer
+from client.keras.models.functional import Functional, Input, InputLayer
 from client.keras.models.model import Model
 from client.symbolic import is_symbol
 
@@ -52,21 +53,26 @@ def _written(value: Any, places: dict[int, tuple[int, int]]) -> Any:
         return {"keras_tensor": list(places[value._operand])}
     if isinstance(value, dict):
         return {k: _written(v, places) for k, v in value.items()}
-    if isinstance(value, list | tuple):
+    if isinstance(value, tuple):
+        return {"tuple": [_written(v, places) for v in value]}
+    if isinstance(value, list):
         return [_written(v, places) for v in value]
     return value
 
 
-def functional_from_config(config: dict[str, Any], custom_objects: Any = None) -> Functional:
-    """The model that `functional_config` described."""
+def functional_from_config(
+    config: dict[str, Any], custom_objects: Any = None, cls: type[Model] = Functional
+) -> Functional:
+    """The model that `functional_config` described, of a class."""
     layers = {c["config"]["name"]: LAYERS.deserialize(c, custom_objects) for c in config["layers"]}
     results: list[list[Any]] = [[layers[name].output] for name in config["inputs"]]
     for call in config["calls"]:
         args, kwargs = _read([call["args"], call["kwargs"]], results)
         results.append(nest.flatten(layers[call["layer"]](*args, **kwargs)))
-    model = Functional(_read(config["input_structure"], results), _read(config["outputs"], results), config["name"])
+    inputs, outputs = _read(config["input_structure"], results), _read(config["outputs"], results)
+    model: Any = cls(inputs=inputs, outputs=outputs, name=config["name"])
     model.trainable = config.get("trainable", True)
-    return model
+    return model  # type: ignore[no-any-return]
 
 
 def _read(value: Any, results: list[list[Any]]) -> Any:
@@ -74,6 +80,8 @@ def _read(value: Any, results: list[list[Any]]) -> Any:
         if set(value) == {"keras_tensor"}:
             number, position = value["keras_tensor"]
             return results[number][position]
+        if set(value) == {"tuple"}:
+            return tuple([_read(v, results) for v in value["tuple"]])
         return {k: _read(v, results) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [_read(v, results) for v in value]
@@ -86,8 +94,8 @@ def clone_model(model: Any, input_tensors: Any = None, clone_function: Any = Non
 
     Args:
         model: a Sequential or functional model.
-        input_tensors: ignored.
-        clone_function: a function of a layer that gives the layer to stand for it.
+        input_tensors: symbolic tensors to build a functional model on; None: new inputs.
+        clone_function: a function of a layer that gives the layer to stand for it; None: one of its configuration.
         kwargs: ignored.
 
     Raises:
@@ -102,11 +110,48 @@ def clone_model(model: Any, input_tensors: Any = None, clone_function: Any = Non
 
     if not isinstance(model, Sequential | Functional):
         raise ValueError(f"Expected `model` to be a functional or Sequential model, not {model!r}")
-    if clone_function is not None and isinstance(model, Sequential):
-        return Sequential(
-            [x if isinstance(x, InputLayer) else clone_function(x) for x in model._sequence], name=model.name
+    clone = clone_function or _copy
+    if isinstance(model, Sequential):
+        layers = [_copy(x) if isinstance(x, InputLayer) else clone(x) for x in model._sequence]
+        copied: Any = type(model)(layers, name=model.name)
+    else:
+        copied = _cloned(model, input_tensors, clone)
+    copied.trainable = copied.trainable and model.trainable
+    return copied
+
+
+def _copy(layer: Layer) -> Any:
+    from client.keras.models.sequential import Sequential
+
+    if isinstance(layer, Sequential | Functional):
+        return clone_model(layer)
+    return type(layer).from_config(layer.get_config())
+
+
+def _cloned(model: Functional, inputs: Any, clone: Callable[[Layer], Any]) -> Any:
+    """A functional model with other layers: its calls made again."""
+    given = nest.flatten(inputs) if inputs is not None else [_new_input(t) for t in model._self_inputs]
+    found: dict[int, Any] = {t._operand: new for t, new in zip(model._self_inputs, given, strict=True)}
+    layers: dict[int, Any] = {}
+    for node in model._self_order:
+        run = node.run
+        if node.layer is not None:
+            run = layers.setdefault(id(node.layer), None) or clone(node.layer)
+            layers[id(node.layer)] = run
+        args, kwargs = nest.map_structure(
+            lambda v: found[v._operand] if is_symbol(v) else v, [list(node.args), node.kwargs]
         )
-    return type(model).from_config(model.get_config())
+        made = nest.flatten(run(*args, **kwargs))
+        found.update(zip([t._operand for t in nest.flatten(node.outputs)], made, strict=True))
+    structure = nest.pack_sequence_as(model._self_structure, given)
+    return type(model)(
+        inputs=structure, outputs=nest.map_structure(lambda t: found[t._operand], model._self_results), name=model.name
+    )
+
+
+def _new_input(tensor: Any) -> Any:
+    named = isinstance(tensor._origin.layer, InputLayer)
+    return Input(batch_shape=tensor._spec.shape, dtype=tensor._spec.dtype, name=tensor.name if named else None)
 
 
 @public("keras.models.model_from_json")
@@ -126,4 +171,6 @@ def model_from_json(json_string: str, custom_objects: Any = None) -> Model:
     found = LAYERS.lookup(written["class_name"], custom_objects)
     if found is Model:
         return functional_from_config(written["config"], custom_objects)
+    if issubclass(found, Model):
+        return found.from_config(written["config"], custom_objects=custom_objects)  # type: ignore[no-any-return]
     return found.from_config(written["config"])  # type: ignore[no-any-return]

@@ -6,12 +6,14 @@ Owns: `Input`, `InputLayer`, the symbolic call of a layer, `Functional`. Does no
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import client as tf
 from client import nest
 from client.api import public
+from client.keras.layers import masks
 from client.keras.layers.layer import LAYERS, Layer, context, floating_dtype
 from client.keras.models.model import Model
 from client.symbolic import Node, is_symbol, symbol, symbols_in
@@ -96,7 +98,7 @@ class InputLayer(Layer):
         self.batch_shape = tuple(batch_shape)
         self._self_element = as_dtype("float32" if dtype is None else dtype)
         node = Node(self, (), {}, self)
-        node.outputs = symbol(Spec(self._self_element, self.batch_shape), node)
+        node.outputs = symbol(Spec(self._self_element, self.batch_shape), node, self._self_name)
         self._self_nodes.append(node)
         self.built = True
 
@@ -155,14 +157,25 @@ class Functional(Model):
 
     def __init__(self, inputs: Any, outputs: Any, name: str | None = None, **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
-        for each in (*nest.flatten(inputs), *nest.flatten(outputs)):
-            if not is_symbol(each):
-                raise ValueError(f"All `inputs` and `outputs` values must be KerasTensors. Received: {each!r}")
+        for what, given in (("inputs", inputs), ("outputs", outputs)):
+            for each in nest.flatten(given):
+                if not is_symbol(each):
+                    raise ValueError(
+                        f"All `{what}` values must be KerasTensors. Received: {what}={given} including invalid value "
+                        f"{each} of type {type(each)}"
+                    )
         self._self_structure = inputs
         self._self_results = outputs
         self._self_inputs: list[Tensor] = nest.flatten(inputs)
         self._self_order = _order(self._self_inputs, nest.flatten(outputs))
         self._functional_layers = _layers_of(self._self_inputs, nest.flatten(outputs), self._self_order)
+        names = [layer.name for layer in self._functional_layers]
+        for each in names:
+            if names.count(each) > 1:
+                raise ValueError(
+                    f'The name "{each}" is used {names.count(each)} times in the model. All operation names should be '
+                    f"unique."
+                )
         self._self_plan = [_step(node) for node in self._self_order]
         self._self_keys = [t._operand for t in nest.flatten(outputs)]
         self.built = True
@@ -193,6 +206,16 @@ class Functional(Model):
         return list(nest.flatten(self._self_results))
 
     @property
+    def input_names(self) -> list[str]:
+        """The names of the inputs."""
+        return [t.name for t in self._self_inputs]
+
+    @property
+    def output_names(self) -> list[str]:
+        """The names of the layers that the outputs come from."""
+        return [getattr(t._origin.layer, "name", t.name) for t in self.outputs]
+
+    @property
     def input_shape(self) -> Any:
         """The shape of the input, or those of the inputs, None for dims that may differ."""
         return nest.map_structure(lambda t: tuple(t._spec.shape), self._self_structure)
@@ -205,9 +228,13 @@ class Functional(Model):
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Run the layers in order."""
         values = self._ordered(inputs)
+        if mask is not None:
+            for value, its in zip(values, nest.flatten(mask), strict=True):
+                if its is not None:
+                    masks.put(value, its)
         found: dict[int, Any] = {}
-        for key, value in zip(self._self_inputs, values, strict=True):
-            found[key._operand] = _fitted(value, key._spec)
+        for i, (key, value) in enumerate(zip(self._self_inputs, values, strict=True)):
+            found[key._operand] = fitted(value, key, i, self._self_name)
         for run, args, kwargs, keys in self._self_plan:
             result = run(*[a(found) for a in args], **{k: v(found) for k, v in kwargs})
             if len(keys) == 1 and not nest.is_nested(result):
@@ -227,9 +254,11 @@ class Functional(Model):
             return nest.flatten({k: inputs[k] for k in self._self_structure})
         flat = nest.flatten(inputs)
         if len(flat) != len(self._self_inputs):
+            names = self.input_names
             raise ValueError(
-                f'Layer "{self.name}" expects {len(self._self_inputs)} input(s), but it received {len(flat)} input '
-                f"tensors. Inputs received: {inputs}"
+                f'Layer "{self.name}" expects {len(names)} named input(s) with keys {names}, but it received '
+                f"{len(flat)} input tensors. Pass inputs as a dict, e.g. "
+                f"`layer({{{', '.join(f'{n!r}: ...' for n in names)}}})`."
             )
         return flat
 
@@ -239,16 +268,24 @@ class Functional(Model):
 
         return functional_config(self)
 
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
-        """A model made of what `get_config` gave."""
-        from client.keras.models.cloning import functional_from_config
-
-        return functional_from_config(config, custom_objects)
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shapes of the outputs for inputs of a shape."""
+        return Layer.compute_output_shape(self, input_shape)
 
 
-def _fitted(value: Any, spec: Spec) -> Any:
-    """An input as the model wants it: its rank may lack or have a last axis of 1."""
+@functools.cache
+def functional_class(cls: type[Model]) -> type[Any]:
+    """A class of models for one that subclasses `Model` and is made of inputs and outputs: with the graph's `call`."""
+    return type(cls.__name__, (cls, Functional), {"__module__": cls.__module__, "__doc__": cls.__doc__})
+
+
+def fitted(value: Any, wanted_input: Tensor, index: int, model: str) -> Any:
+    """An input as the model wants it: its rank may lack or have a last axis of 1.
+
+    Raises:
+        ValueError: another shape.
+    """
+    spec = wanted_input._spec
     if not isinstance(value, Tensor) or spec.shape is None or value._spec.shape is None:
         return value
     shape, wanted = value._spec.shape, spec.shape
@@ -258,7 +295,8 @@ def _fitted(value: Any, spec: Spec) -> Any:
         value = tf.squeeze(value, -1)
     elif len(shape) != len(wanted) or any(None not in (a, b) and a != b for a, b in zip(shape, wanted, strict=True)):
         raise ValueError(
-            f"Input with shape {shape} is incompatible with the model: expected shape {wanted}, found shape {shape}"
+            f"Input {index} with name '{wanted_input.name}' of layer '{model}' is incompatible with the layer: expected "
+            f"shape={wanted}, found shape={shape}"
         )
     return tf.cast(value, spec.dtype) if value._spec.dtype is not spec.dtype else value
 
@@ -298,7 +336,7 @@ def _order(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Node]:
 
 
 def _layers_of(inputs: Sequence[Tensor], outputs: Sequence[Tensor], order: Sequence[Node]) -> list[Layer]:
-    """The layers of a graph, by their distance from the output, the furthest first."""
+    """The layers of a graph, by their distance from the output, the furthest first, then as the outputs lead to them."""
     depth: dict[int, int] = {}
     for node in reversed(order):
         mine = depth.setdefault(id(node), 0)
@@ -312,7 +350,27 @@ def _layers_of(inputs: Sequence[Tensor], outputs: Sequence[Tensor], order: Seque
         if node.layer is not None:
             before = found.get(id(node.layer), (0, node.layer))[0]
             found[id(node.layer)] = max(before, depth.get(id(node), 0)), node.layer
-    return [layer for _, layer in sorted(found.values(), key=lambda pair: -pair[0])]
+    place = _places(inputs, outputs)
+    return [layer for _, layer in sorted(found.values(), key=lambda pair: (-pair[0], place.get(id(pair[1]), -1)))]
+
+
+def _places(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> dict[int, int]:
+    """When a walk back from the outputs first meets each layer."""
+    ends = {t._operand for t in inputs}
+    seen: set[int] = set()
+    places: dict[int, int] = {}
+    stack = list(reversed(outputs))
+    while stack:
+        tensor = stack.pop()
+        node = tensor._origin
+        if node is None or id(node) in seen:
+            continue
+        seen.add(id(node))
+        if node.layer is not None:
+            places.setdefault(id(node.layer), len(places))
+        if tensor._operand not in ends:
+            stack.extend(reversed(node.parents))
+    return places
 
 
 def _step(node: Node) -> tuple[Callable[..., Any], list[Any], list[tuple[str, Any]], list[int]]:

@@ -21,7 +21,7 @@ class Model(Trainer, Layer):
     """A layer that can be trained: `compile`, `fit`, `evaluate`, `predict`.
 
     Either subclass it, with layers made in `__init__` and used in `call`, or give it symbolic inputs and outputs:
-    `Model(inputs, outputs, name=None)`.
+    `Model(inputs, outputs, name=None)`. A subclass too can be made of inputs and outputs.
 
     >>> import client as tf
     >>> class Linear(tf.keras.Model):
@@ -37,16 +37,20 @@ class Model(Trainer, Layer):
     """
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        if cls is Model and (len(args) >= 2 or "outputs" in kwargs):
+        if cls is Model and _is_functional(args, kwargs):
             from client.keras.models.functional import Functional
 
             return Functional.__new__(Functional, *args, **kwargs)
         return super().__new__(cls, *args, **kwargs)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        from client.keras.models.functional import Functional
+        from client.keras.models.functional import Functional, functional_class
 
-        if args and not isinstance(self, Functional):
+        if _is_functional(args, kwargs) and not isinstance(self, Functional):
+            self.__class__ = functional_class(type(self))
+            Functional.__init__(self, *args, **kwargs)
+            return
+        if args:
             raise ValueError(f"a Model subclass takes no positional arguments in super().__init__(), not {args!r:.100}")
         super().__init__(**kwargs)
         Trainer.__init__(self)
@@ -89,12 +93,34 @@ class Model(Trainer, Layer):
     ) -> None:
         """Print its layers, their outputs' shapes and the number of their parameters. Does not wait.
 
+        Args:
+            line_length: the width of the table.
+            positions: where its columns end, as shares of the width.
+            print_fn: takes the text, in place of `print`.
+            expand_nested: whether the layers of models within are listed too.
+            show_trainable: whether there is a column for `trainable`.
+            layer_range: the first and the last layer, as regular expressions for their names.
+
         Raises:
-            ValueError: the model is not built.
+            ValueError: a table too narrow, or a range of unknown layers.
         """
         from client.keras.models.summary import summary
 
-        summary(self, line_length, print_fn, expand_nested, show_trainable)
+        summary(self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+        """A model made of what `get_config` gave.
+
+        Args:
+            config: the configuration of a functional model, or the arguments of a subclass.
+            custom_objects: classes and functions of the user's by name.
+        """
+        if {"layers", "calls", "outputs"} <= set(config):
+            from client.keras.models.cloning import functional_from_config
+
+            return functional_from_config(config, custom_objects, cls)
+        return cls(**config)
 
     def build_from_config(self, config: dict[str, Any]) -> None:
         """Build it for the input shape in `config`."""
@@ -104,3 +130,9 @@ class Model(Trainer, Layer):
     def to_json(self, **kwargs: Any) -> str:
         """Its configuration as JSON, for `keras.models.model_from_json`."""
         return json.dumps({"class_name": type(self).__name__, "config": self.get_config()}, **kwargs)
+
+
+def _is_functional(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether a model is made of inputs and outputs."""
+    given = len(args) + sum(name in kwargs for name in ("inputs", "outputs"))
+    return given >= 2 and (len(args) >= 2 or "outputs" in kwargs)

@@ -7,7 +7,7 @@ from typing import Any
 
 from client.api import public
 from client.keras.layers.layer import LAYERS, Layer
-from client.keras.models.functional import Functional, InputLayer
+from client.keras.models.functional import Functional, InputLayer, fitted
 from client.keras.models.model import Model
 from client.symbolic import is_symbol, symbol
 from client.tensor import Tensor
@@ -83,7 +83,7 @@ class Sequential(Model):
         self._sequence.append(layer)
 
     def pop(self, rebuild: bool = True) -> Layer:
-        """Take the last layer away, and give it."""
+        """Take the last layer away, and give it. Raises IndexError when there is none."""
         layer = self._sequence.pop()
         if rebuild:
             self._rebuild()
@@ -125,18 +125,12 @@ class Sequential(Model):
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Run the layers in order."""
         if self._self_graph is not None and isinstance(inputs, Tensor):
-            inputs = self._fitted(inputs)
+            inputs = fitted(inputs, self._self_graph._self_inputs[0], 0, self._self_name)
         x = inputs
         for layer in self._sequence:
             if not isinstance(layer, InputLayer):
                 x = layer(x)
         return x
-
-    def _fitted(self, inputs: Tensor) -> Any:
-        from client.keras.models.functional import _fitted
-
-        assert self._self_graph is not None
-        return _fitted(inputs, self._self_graph.inputs[0]._spec)
 
     def _graph(self) -> Functional:
         if self._self_graph is None:
