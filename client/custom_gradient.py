@@ -115,6 +115,11 @@ def _record(
     outlines: Sequence[recording.Outline],
 ) -> None:
     """Note the function as one node, in the outlines that track one of its inputs."""
+    for each in inputs:
+        if isinstance(each, Variable) and each._trainable:  # its use within was not recorded, or not as an op's operand
+            for outline in outlines:
+                if outline.watch_variables:
+                    outline.watch_variable(each)
     ids = [i._operand if i is not None and type(i._operand) is int else 0 for i in inputs]
     concerned = [o for o in outlines if not o.tracked.isdisjoint(ids)]
     if not concerned:

@@ -200,5 +200,12 @@ def test_recompute_grad():
     assert float(dv) == pytest.approx(t + 2 * 0.3 * (1 - t * t), rel=1e-5)
 
 
+def test_recompute_grad_of_a_variable_alone():
+    v = tf.Variable(3.0)
+    with tf.GradientTape() as tape:
+        y = tf.recompute_grad(lambda x: x * x)(v)
+    assert float(tape.gradient(y, v)) == 6.0
+
+
 def test_pass_through():
     assert gradient_of(tf.grad_pass_through(tf.math.ceil), tf.constant([1.2, 2.7])) == [1.0, 1.0]
