@@ -327,16 +327,22 @@ def test_dropout_of_heads():
 
 def test_dropout_follows_the_seed():
     x = tf.constant(Q, tf.float32)
-    for seed in (None, 3):
-        for layer, call in dropout_layers(dropout=0.5, seed=seed):
+    for each in zip(dropout_layers(dropout=0.5, seed=3), dropout_layers(dropout=0.5, seed=3), strict=True):
+        found = []
+        for layer, call in each:  # two of a kind, each with a stream of its own
             call(layer, x)
-            found = []
-            for _ in range(2):
-                tf.random.set_seed(1)
-                found.append(call(layer, x, training=True).numpy())
-            np.testing.assert_array_equal(*found)
-            assert np.any(call(layer, x, training=True).numpy() != found[0])
-    tf.random.set_seed(None)
+            layer.set_weights([np.ones(w.shape) for w in layer.weights])
+            found.append([call(layer, x, training=True).numpy() for _ in range(4)])
+        np.testing.assert_array_equal(*found)
+        assert np.any(found[0][0] != found[0][1:])
+    for layer, call in dropout_layers(dropout=0.5):
+        call(layer, x)
+        found = []
+        for _ in range(2):
+            tf.random.set_seed(1)
+            found.append(call(layer, x, training=True).numpy())
+        tf.random.set_seed(None)
+        np.testing.assert_array_equal(*found)
 
 
 def test_half_precision():

@@ -405,15 +405,19 @@ def test_gates_have_states_of_their_own():
 
 @every
 def test_dropout_follows_the_seed(kind):
-    for seed in (None, 5):
-        layer, _ = built(kind, dropout=0.5, recurrent_dropout=0.5, seed=seed)
-        found = []
-        for _ in range(2):
-            tf.random.set_seed(3)
-            found.append(layer(tf.constant(X), training=True).numpy())
-        np.testing.assert_array_equal(*found)
-        assert np.any(layer(tf.constant(X), training=True) != found[0])
+    def calls(count, **options):
+        layer, _ = built(kind, dropout=0.5, recurrent_dropout=0.5, **options)
+        return [layer(tf.constant(X), training=True).numpy() for _ in range(count)]
+
+    first, second = calls(2, seed=5), calls(2, seed=5)  # each layer has a stream of its own
+    np.testing.assert_array_equal(first, second)
+    assert np.any(first[0] != first[1]) and np.any(first[0] != calls(1, seed=6)[0])
+    found = []
+    for _ in range(2):
+        tf.random.set_seed(3)
+        found.append(calls(2))
     tf.random.set_seed(None)
+    np.testing.assert_array_equal(*found)
 
 
 def test_cell_keeps_its_mask_until_reset():

@@ -1,6 +1,6 @@
 """Attention of one head: Attention, AdditiveAttention.
 
-Owns: both, and what all attention shares: dropout of weights, the causal mask.
+Owns: both, and what all attention shares: the causal mask.
 """
 
 from __future__ import annotations
@@ -10,14 +10,8 @@ from typing import Any
 import client as tf
 from client.api import public
 from client.keras.layers.layer import LAYERS, Layer, shape_of
+from client.keras.layers.seeds import SeedStream
 from client.tensor import Tensor
-
-
-def dropped(weights: Tensor, rate: float, seed: Any, training: bool | None) -> Tensor:
-    """The weights with a share of them set to 0, in training."""
-    if not training or not rate:
-        return weights
-    return tf.zeros_like(weights) if rate >= 1 else tf.nn.dropout(weights, rate, seed=seed)  # type: ignore[no-any-return]
 
 
 def causal_mask(queries: Any, keys: Any) -> Tensor:
@@ -72,6 +66,7 @@ class Attention(Layer):
         self.score_mode = score_mode
         self.dropout = dropout
         self.seed = seed
+        self._self_seeds = SeedStream(seed)
         self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
@@ -106,7 +101,9 @@ class Attention(Layer):
             seen = causal if seen is None else tf.logical_and(seen, causal)
         if seen is not None:
             scores = tf.where(seen, scores, scores - (65504.0 if scores.dtype == tf.float16 else 1e9))
-        weights = dropped(tf.nn.softmax(scores), self.dropout, self.seed, training)
+        weights = tf.nn.softmax(scores)
+        if training and self.dropout:
+            weights = self._self_seeds.dropout(weights, self.dropout)
         found = tf.matmul(weights, value)
         if mask and mask[0] is not None:
             found = tf.where(tf.convert_to_tensor(mask[0])[..., tf.newaxis], found, tf.zeros([], found.dtype))

@@ -13,6 +13,7 @@ import client as tf
 from client.api import public
 from client.keras.layers.core import WeightOptions
 from client.keras.layers.layer import LAYERS, Layer
+from client.keras.layers.seeds import SeedStream
 from client.tensor import Tensor
 
 
@@ -41,6 +42,7 @@ class Cell(WeightOptions, Layer):
         self.state_size: Any = units
         self.output_size = units
         self._self_masks: dict[str, Any] = {}
+        self._self_seeds = SeedStream(self.seed)
 
     def build(self, input_shape: Any) -> None:
         """Make the weights for inputs of (batch, features)."""
@@ -86,7 +88,7 @@ class Cell(WeightOptions, Layer):
         if mask is None:
             shape = tf.shape(x) if None in x.shape else x.shape
             ones = tf.ones([self.gates, *shape] if self._gated else shape, x.dtype)
-            mask = self._self_masks[which] = tf.nn.dropout(ones, rate, seed=self.seed)
+            mask = self._self_masks[which] = self._self_seeds.dropout(ones, rate)
         return mask
 
     @property

@@ -14,9 +14,10 @@ import client as tf
 from client.api import public
 from client.keras import activations, regularizers
 from client.keras.layers import masks
-from client.keras.layers.attention import causal_mask, distances, dropped
+from client.keras.layers.attention import causal_mask, distances
 from client.keras.layers.core import WeightOptions
 from client.keras.layers.layer import LAYERS, Layer
+from client.keras.layers.seeds import SeedStream
 from client.tensor import Tensor
 
 
@@ -136,6 +137,7 @@ class MultiHeadAttention(WeightOptions, Layer):
                 "attention."
             )
         self._self_flash = flash_attention
+        self._self_seeds = SeedStream(seed)
         self._self_activity_regularizer = regularizers.get(activity_regularizer)  # that of the projections
         self._self_ends = (output_shape,) if isinstance(output_shape, int) else tuple(output_shape or ())
         self._remember(
@@ -225,7 +227,7 @@ class MultiHeadAttention(WeightOptions, Layer):
         else:
             scores = tf.einsum(to_scores, k, q)
         weights = self._softmax(scores, mask, zeros)
-        thinned = dropped(weights, self.dropout, self.seed, training)
+        thinned = self._self_seeds.dropout(weights, self.dropout) if training and self.dropout else weights
         if plain:
             return tf.transpose(tf.matmul(thinned, v), [0, 2, 1, 3]), weights
         return tf.einsum(to_means, thinned, v), weights
