@@ -39,7 +39,10 @@ class Module(Tracked):
         if name is None:
             name = snake_case(type(self).__name__)
         if not name.isidentifier():
-            raise ValueError(f"{name!r} is not a valid module name. Module names must be valid Python identifiers.")
+            raise ValueError(
+                f"{name!r} is not a valid module name. Module names must be valid Python identifiers (e.g. a valid class "
+                f"name)."
+            )
         self._self_name = name
 
     @property

@@ -281,7 +281,8 @@ class Layer(Tracked):
         context.training = self._training(signature, args, kwargs, outer)
         if not call:
             context.call = next(_calls)
-        self.__dict__["_self_called"] = context.call
+        if not context.tracing:
+            self.__dict__["_self_called"] = context.call
         context.path.append(self._self_name)
         try:
             outputs = self.call(*args, **kwargs)

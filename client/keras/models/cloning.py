@@ -6,6 +6,7 @@ plain values, never code.
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Callable
 from typing import Any
@@ -70,9 +71,17 @@ def functional_from_config(
         args, kwargs = _read([call["args"], call["kwargs"]], results)
         results.append(nest.flatten(layers[call["layer"]](*args, **kwargs)))
     inputs, outputs = _read(config["input_structure"], results), _read(config["outputs"], results)
-    model: Any = cls(inputs=inputs, outputs=outputs, name=config["name"])
-    model.trainable = config.get("trainable", True)
+    model: Any = _graph_class(cls)(inputs=inputs, outputs=outputs, name=config["name"])
+    if not config.get("trainable", True):  # else a layer that is frozen stays so
+        model.trainable = False
     return model  # type: ignore[no-any-return]
+
+
+def _graph_class(cls: type[Any]) -> type[Any]:
+    """The class if its `__init__` takes inputs and outputs, else that of functional models."""
+    parameters = inspect.signature(cls.__init__).parameters
+    takes = {"inputs", "outputs"} <= set(parameters) or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    return cls if takes else Functional
 
 
 def _read(value: Any, results: list[list[Any]]) -> Any:
@@ -116,7 +125,8 @@ def clone_model(model: Any, input_tensors: Any = None, clone_function: Any = Non
         copied: Any = type(model)(layers, name=model.name)
     else:
         copied = _cloned(model, input_tensors, clone)
-    copied.trainable = copied.trainable and model.trainable
+    if not model.trainable:
+        copied.trainable = False
     return copied
 
 
@@ -144,7 +154,7 @@ def _cloned(model: Functional, inputs: Any, clone: Callable[[Layer], Any]) -> An
         made = nest.flatten(run(*args, **kwargs))
         found.update(zip([t._operand for t in nest.flatten(node.outputs)], made, strict=True))
     structure = nest.pack_sequence_as(model._self_structure, given)
-    return type(model)(
+    return _graph_class(type(model))(
         inputs=structure, outputs=nest.map_structure(lambda t: found[t._operand], model._self_results), name=model.name
     )
 

@@ -268,10 +268,6 @@ class Functional(Model):
 
         return functional_config(self)
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        """The shapes of the outputs for inputs of a shape."""
-        return Layer.compute_output_shape(self, input_shape)
-
 
 @functools.cache
 def functional_class(cls: type[Model]) -> type[Any]:
@@ -295,8 +291,8 @@ def fitted(value: Any, wanted_input: Tensor, index: int, model: str) -> Any:
         value = tf.squeeze(value, -1)
     elif len(shape) != len(wanted) or any(None not in (a, b) and a != b for a, b in zip(shape, wanted, strict=True)):
         raise ValueError(
-            f"Input {index} with name '{wanted_input.name}' of layer '{model}' is incompatible with the layer: expected "
-            f"shape={wanted}, found shape={shape}"
+            f"Input {index} with name '{wanted_input.name}' of layer '{model}' is incompatible with the layer: "
+            f"expected shape={wanted}, found shape={shape}"
         )
     return tf.cast(value, spec.dtype) if value._spec.dtype is not spec.dtype else value
 
@@ -336,7 +332,7 @@ def _order(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Node]:
 
 
 def _layers_of(inputs: Sequence[Tensor], outputs: Sequence[Tensor], order: Sequence[Node]) -> list[Layer]:
-    """The layers of a graph, by their distance from the output, the furthest first, then as the outputs lead to them."""
+    """The layers of a graph, by their distance from the output, the furthest first, then as the outputs lead there."""
     depth: dict[int, int] = {}
     for node in reversed(order):
         mine = depth.setdefault(id(node), 0)

@@ -47,8 +47,10 @@ class Model(Trainer, Layer):
         from client.keras.models.functional import Functional, functional_class
 
         if _is_functional(args, kwargs) and not isinstance(self, Functional):
-            self.__class__ = functional_class(type(self))
-            Functional.__init__(self, *args, **kwargs)
+            made: Any = self
+            kind: Any = type(self)
+            made.__class__ = functional_class(kind)
+            Functional.__init__(made, *args, **kwargs)
             return
         if args:
             raise ValueError(f"a Model subclass takes no positional arguments in super().__init__(), not {args!r:.100}")

@@ -167,12 +167,6 @@ class Sequential(Model):
         """The shape of the output."""
         return self._graph().output_shape
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        """The shape of the output for an input's shape."""
-        for layer in self.layers:
-            input_shape = layer.compute_output_shape(input_shape)
-        return input_shape
-
     def get_config(self) -> dict[str, Any]:
         """The layers' configurations."""
         found = [LAYERS.serialize(layer) for layer in self._sequence]
@@ -185,5 +179,6 @@ class Sequential(Model):
         for each in config["layers"]:
             model.add(LAYERS.deserialize(each, custom_objects), rebuild=False)
         model._rebuild()
-        model.trainable = config.get("trainable", True)
+        if not config.get("trainable", True):  # else a layer that is frozen stays so
+            model.trainable = False
         return model
