@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import Parameter, Signature
 from typing import Any
 
 import client as tf
@@ -15,11 +16,14 @@ from client.tensor import Tensor
 
 def each_axis(value: Any, rank: int, name: str, allow_zero: bool = False) -> tuple[int, ...]:
     """An option for each spatial axis, given as one number or as `rank` of them. Raises ValueError."""
-    given = (value,) * rank if isinstance(value, int) else tuple(value)
-    if len(given) != rank or any(not isinstance(v, int) or v < (0 if allow_zero else 1) for v in given):
+    try:
+        given = (value,) * rank if isinstance(value, int) else tuple(map(int, value))
+    except (TypeError, ValueError):
+        given = ()
+    if len(given) != rank or min(given) < (0 if allow_zero else 1):
         raise ValueError(
-            f"The `{name}` argument must be a tuple of {rank} integers. Received {name}={value}, with values that are "
-            f"not positive integers or of another length."
+            f"The `{name}` argument must be a tuple of {rank} integers, each at least {0 if allow_zero else 1}. "
+            f"Received {name}={value}"
         )
     return given
 
@@ -55,6 +59,8 @@ class _Convolution(WeightOptions, Layer):
         for name in ("kernel_size", "strides", "dilation_rate"):
             if name in arguments:
                 arguments[name] = each_axis(arguments[name], self.rank, name)
+        if arguments.get("output_padding") is not None:
+            arguments["output_padding"] = each_axis(arguments["output_padding"], self.rank, "output_padding", True)
         padding = str(arguments.get("padding")).lower()
         if padding not in ("valid", "same", "causal") or (padding == "causal" and type(self).__name__ != "Conv1D"):
             raise ValueError(
@@ -63,19 +69,30 @@ class _Convolution(WeightOptions, Layer):
             )
         arguments["padding"] = padding
         arguments["data_format"] = data_format_of(arguments.get("data_format"))
-        filters = arguments.get("filters", 1)
-        if not isinstance(filters, int) or filters <= 0:
-            raise ValueError(
-                f"Invalid value for argument `filters`. Expected a strictly positive value. Received filters={filters}."
-            )
-        strides, dilation = arguments["strides"], arguments.get("dilation_rate", (1,))
-        if max(strides) > 1 and max(dilation) > 1:
-            raise ValueError(
-                "`strides > 1` not supported in conjunction with `dilation_rate > 1`. Received: "
-                f"strides={strides} and dilation_rate={dilation}"
-            )
+        for name in ("filters", "depth_multiplier"):
+            if arguments.get(name, 1) <= 0:
+                raise ValueError(
+                    f"Invalid value for argument `{name}`. Expected a strictly positive value. Received "
+                    f"{name}={arguments[name]}."
+                )
+        self._check_options(**arguments)
         self._remember(**arguments)
         self.input_spec = InputSpec(min_ndim=self.rank + 2)
+        if padding == "causal":
+            window: Any = (((self.kernel_size[0] - 1) * self.dilation_rate[0], 0),)
+        else:
+            window = padding.upper()
+        self._self_attrs = {"strides": self.strides, "padding": window, "dilations": self.dilation_rate}
+        if self.data_format == "channels_first":
+            self._self_attrs["channels_first"] = True
+
+    def _check_options(self, strides: tuple[int, ...], dilation_rate: tuple[int, ...], **_: Any) -> None:
+        """Raise ValueError for options that do not go together."""
+        if max(strides) > 1 and max(dilation_rate) > 1:
+            raise ValueError(
+                "`strides > 1` not supported in conjunction with `dilation_rate > 1`. Received: "
+                f"strides={strides} and dilation_rate={dilation_rate}"
+            )
 
     @property
     def _channel_axis(self) -> int:
@@ -86,8 +103,8 @@ class _Convolution(WeightOptions, Layer):
         if channels is None:
             raise ValueError(
                 "The channel dimension of the inputs should be defined. The input_shape received is "
-                f"{tuple(input_shape)}, where axis {self._channel_axis} (0-based) is the channel dimension, which "
-                f"found to be `None`."
+                f"{tuple(input_shape)}, where axis {self._channel_axis} (0-based) is the channel dimension, which is "
+                "`None`."
             )
         self.input_spec = InputSpec(min_ndim=self.rank + 2, axes={self._channel_axis: channels})
         return int(channels)
@@ -100,14 +117,20 @@ class _Convolution(WeightOptions, Layer):
     def _with_bias(self, outputs: int) -> None:
         self.bias = self._weight("bias", (outputs,), "bias") if self.use_bias else None
 
-    def _convolved(self, x: Tensor, kernel: Any, **changes: Any) -> Tensor:
-        padding: Any = self.padding.upper()
-        if padding == "CAUSAL":
-            padding = (((self.kernel_size[0] - 1) * self.dilation_rate[0], 0),)
-        attrs = {"strides": self.strides, "padding": padding, "dilations": self.dilation_rate, **changes}
-        if self.data_format == "channels_first":
-            attrs["channels_first"] = True
-        return call("conv", x, kernel, **attrs)
+    def _check_size(self, input_shape: Any) -> None:
+        """Raise ValueError for an input of another rank, or smaller than the window."""
+        if len(input_shape) != self.rank + 2:
+            raise ValueError(
+                f"Kernel shape must have the same length as input, but received a kernel of {self.rank} spatial axes "
+                f"and input of shape {tuple(input_shape)}."
+            )
+        dims = input_shape[2:] if self.data_format == "channels_first" else input_shape[1:-1]
+        spans = [(k - 1) * d + 1 for k, d in zip(self.kernel_size, self.dilation_rate, strict=True)]
+        if self.padding == "valid" and any(d is not None and d < s for d, s in zip(dims, spans, strict=True)):
+            raise ValueError(
+                f"Computed output size would be negative. Received `inputs shape={tuple(input_shape)}`, "
+                f"`kernel_size={self.kernel_size}`, `dilation_rate={self.dilation_rate}`."
+            )
 
     def _finished(self, x: Tensor) -> Tensor:
         """With the bias and the activation."""
@@ -126,8 +149,20 @@ class _Convolution(WeightOptions, Layer):
 class _Conv(_Convolution):
     """An ordinary convolution."""
 
+    def _check_options(self, strides: Any, dilation_rate: Any, **options: Any) -> None:
+        super()._check_options(strides, dilation_rate)
+        groups, filters = options["groups"], options["filters"]
+        if groups <= 0:
+            raise ValueError(f"The number of groups must be a positive integer. Received: groups={groups}.")
+        if filters % groups:
+            raise ValueError(
+                "The number of filters must be evenly divisible by the number of groups. Received: "
+                f"groups={groups}, filters={filters}."
+            )
+
     def build(self, input_shape: Any) -> None:
         """Make the kernel, (*kernel_size, channels / groups, filters), and the bias."""
+        self._check_size(input_shape)
         channels = self._channels(input_shape)
         if channels % self.groups:
             raise ValueError(
@@ -139,7 +174,7 @@ class _Conv(_Convolution):
 
     def call(self, inputs: Tensor) -> Tensor:
         """The output."""
-        return self._finished(self._convolved(inputs, self.kernel))
+        return self._finished(call("conv", inputs, self.kernel, **self._self_attrs))
 
 
 class _Depthwise(_Convolution):
@@ -150,15 +185,19 @@ class _Depthwise(_Convolution):
     depthwise_regularizer: Any
     depthwise_constraint: Any
 
+    def _check_options(self, strides: Any, dilation_rate: Any, **_: Any) -> None:
+        """All go together."""
+
     def build(self, input_shape: Any) -> None:
         """Make the kernel, (*kernel_size, channels, depth_multiplier), and the bias."""
+        self._check_size(input_shape)
         channels = self._channels(input_shape)
         self.kernel = self._weight("kernel", (*self.kernel_size, channels, self.depth_multiplier), "depthwise")
         self._with_bias(channels * self.depth_multiplier)
 
     def _by_channel(self, x: Tensor, kernel: Any) -> Tensor:
         *window, channels, multiplier = kernel.shape
-        return self._convolved(x, tf.reshape(kernel, (*window, 1, channels * multiplier)))
+        return call("conv", x, tf.reshape(kernel, (*window, 1, channels * multiplier)), **self._self_attrs)
 
     def call(self, inputs: Tensor) -> Tensor:
         """The output."""
@@ -174,6 +213,7 @@ class _Separable(_Depthwise):
 
     def build(self, input_shape: Any) -> None:
         """Make both kernels and the bias."""
+        self._check_size(input_shape)
         channels = self._channels(input_shape)
         self.depthwise_kernel = self._weight(
             "depthwise_kernel", (*self.kernel_size, channels, self.depth_multiplier), "depthwise"
@@ -186,13 +226,23 @@ class _Separable(_Depthwise):
         """The output."""
         x = self._by_channel(inputs, self.depthwise_kernel)
         ones = (1,) * self.rank
-        return self._finished(self._convolved(x, self.pointwise_kernel, strides=ones, dilations=ones, padding="VALID"))
+        attrs = {**self._self_attrs, "strides": ones, "dilations": ones, "padding": "VALID"}
+        return self._finished(call("conv", x, self.pointwise_kernel, **attrs))
 
 
 class _Transpose(_Convolution):
     """The gradient of a convolution, taken as a layer: it makes images larger."""
 
-    output_padding: Any
+    output_padding: tuple[int, ...] | None
+
+    def _check_options(self, strides: Any, dilation_rate: Any, **options: Any) -> None:
+        super()._check_options(strides, dilation_rate)
+        extra = options["output_padding"]
+        if extra is not None and any(e >= s for e, s in zip(extra, strides, strict=True)):
+            raise ValueError(
+                "`output_padding` must be strictly less than `strides` for all dimensions. Received: "
+                f"output_padding={extra}, strides={strides}"
+            )
 
     def build(self, input_shape: Any) -> None:
         """Make the kernel, (*kernel_size, filters, channels), and the bias."""
@@ -203,8 +253,7 @@ class _Transpose(_Convolution):
         """The shape of the output."""
         first = self.data_format == "channels_first"
         dims = input_shape[2:] if first else input_shape[1:-1]
-        extra = self.output_padding
-        extra = (None,) * self.rank if extra is None else each_axis(extra, self.rank, "output_padding", True)
+        extra = self.output_padding or (None,) * self.rank
         out = tuple(
             None if d is None else self._length(d, k, s, r, e)
             for d, k, s, r, e in zip(dims, self.kernel_size, self.strides, self.dilation_rate, extra, strict=True)
@@ -222,12 +271,7 @@ class _Transpose(_Convolution):
         sizes = self.compute_output_shape(tuple(inputs.shape))
         if sizes[0] is None:
             sizes = tf.stack([tf.shape(inputs)[0], *sizes[1:]])
-        attrs: dict[str, Any] = {"channels_first": True} if self.data_format == "channels_first" else {}
-        found = call(
-            "conv_backprop_input", self.kernel, inputs, input_sizes=sizes, strides=self.strides,
-            padding=self.padding.upper(), dilations=self.dilation_rate, **attrs,
-        )  # fmt: skip
-        return self._finished(found)
+        return self._finished(call("conv_backprop_input", self.kernel, inputs, input_sizes=sizes, **self._self_attrs))
 
 
 _COMMON = """
@@ -262,9 +306,10 @@ def _signature(kind: str, rank: int) -> dict[str, Any]:
             **ordered(kernel, bias),
         }  # fmt: skip
     if kind == "transpose":
+        both = ("output_padding", "data_format") if rank < 3 else ("data_format", "output_padding")
         return {
-            "filters": ..., "kernel_size": ..., "strides": ones, "padding": "valid", "output_padding": None,
-            "data_format": None, "dilation_rate": ones, **act, **ordered(kernel, bias),
+            "filters": ..., "kernel_size": ..., "strides": ones, "padding": "valid", **dict.fromkeys(both),
+            "dilation_rate": ones, **act, **ordered(kernel, bias),
         }  # fmt: skip
     if kind == "depthwise":
         return {
@@ -288,15 +333,33 @@ _BASES: dict[str, type[_Convolution]] = {
 }  # fmt: skip
 
 
+def _initializer(class_name: str, parameters: dict[str, Any]) -> Any:
+    """An `__init__` that takes `parameters`, and hands them to `_start`."""
+    named, empty = Parameter.POSITIONAL_OR_KEYWORD, Parameter.empty
+    signature = Signature(
+        [
+            Parameter("self", named),
+            *(Parameter(k, named, default=empty if v is ... else v) for k, v in parameters.items()),
+            Parameter("kwargs", Parameter.VAR_KEYWORD),
+        ]
+    )
+
+    def initialize(*args: Any, **kwargs: Any) -> None:
+        try:
+            bound = signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{class_name}.__init__(): {error}") from None
+        bound.apply_defaults()
+        bound.arguments.pop("self")._start(dict(bound.arguments))
+
+    initialize.__name__, initialize.__qualname__ = "__init__", f"{class_name}.__init__"
+    initialize.__signature__ = signature  # type: ignore[attr-defined]
+    return initialize
+
+
 def _layer(class_name: str, kind: str, rank: int, *aliases: str) -> None:
     """Make one of the public classes: they differ in rank and kind alone."""
     parameters = _signature(kind, rank)
-    defaults = {f"_default_{k}": v for k, v in parameters.items() if v is not ...}
-    text = ", ".join(k if v is ... else f"{k}=_default_{k}" for k, v in parameters.items())
-    given = ", ".join(f"{k!r}: {k}" for k in parameters)
-    scope: dict[str, Any] = dict(defaults)
-    source = f"def __init__(self, {text}, **kwargs):\n    self._start({{{given}, 'kwargs': kwargs}})"
-    exec(source, scope)  # so that the signature is Keras'
     axes = ("one axis", "two axes", "three axes")[rank - 1]
     first = "3" if kind == "depthwise" else "4, 3"
     shape = [1, *(8,) * rank, 2]
@@ -315,7 +378,7 @@ def _layer(class_name: str, kind: str, rank: int, *aliases: str) -> None:
         )
         if name in parameters
     )
-    body = {"__init__": scope["__init__"], "rank": rank, "__module__": __name__}
+    body = {"__init__": _initializer(class_name, parameters), "rank": rank, "__module__": __name__}
     body["__doc__"] = f"""{_TITLES[kind].format(axes=axes)}
 
     Args:{lines}{_COMMON.rstrip()}

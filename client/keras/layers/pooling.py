@@ -25,9 +25,10 @@ class _Pooling(Layer):
         strides: Any = None,
         padding: str = "valid",
         data_format: str | None = None,
+        name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(name=name, **kwargs)
         self.pool_size = each_axis(pool_size, self.rank, "pool_size")
         self.strides = each_axis(pool_size if strides is None else strides, self.rank, "strides")
         self.padding = str(padding).lower()
@@ -101,7 +102,11 @@ def _pooling(rank: int, word: str, short: str, op: str) -> None:
         strides: the steps of the window; None: `pool_size`.
         padding: `valid` or `same`.
         data_format: `channels_last` or `channels_first`.
-        kwargs: `name`, ...
+        name: its name.
+        kwargs: `dtype`, `input_shape`, ...
+
+    Raises:
+        ValueError: an option of another form.
 
     >>> import client as tf
     >>> tf.keras.layers.{name}()(tf.zeros({shape})).shape
