@@ -40,8 +40,8 @@ class Module(Tracked):
             name = snake_case(type(self).__name__)
         if not name.isidentifier():
             raise ValueError(
-                f"{name!r} is not a valid module name. Module names must be valid Python identifiers (e.g. a valid class "
-                f"name)."
+                f"{name!r} is not a valid module name. Module names must be valid Python identifiers (e.g. a valid "
+                f"class name)."
             )
         self._self_name = name
 
