@@ -125,6 +125,7 @@ class Layer(Tracked):
     """
 
     _signature: ClassVar[_Signature]
+    _self_dtype: DType = None  # type: ignore[assignment]  # what a forgotten `super().__init__()` leaves
     _self_by_ops: ClassVar[bool] = False  # its ops say more of its outputs than `compute_output_shape`
     _self_config: dict[str, Any]
 
