@@ -10,6 +10,7 @@ import client as tf
 from client.api import public
 from client.keras.layers.convolution import data_format_of, each_axis
 from client.keras.layers.input_spec import InputSpec
+from client.keras.layers.interpolation import KERNELS, enlarged
 from client.keras.layers.layer import LAYERS, Layer
 from client.tensor import Tensor
 
@@ -155,20 +156,12 @@ class _Spatial(Layer):
 
 def pairs(value: Any, rank: int, name: str) -> tuple[tuple[int, int], ...]:
     """(before, after) for each axis, given as one number, one for each axis, or pairs. Raises ValueError."""
-    if isinstance(value, int):
-        found: Any = ((value, value),) * rank
-    elif rank == 1:
-        found = (tuple(value),) if len(tuple(value)) == 2 else None
-    elif len(tuple(value)) == rank:
-        found = tuple((v, v) if isinstance(v, int) else tuple(v) for v in value)
-    else:
-        found = None
-    if found is None or any(len(p) != 2 or min(p) < 0 for p in found):
+    given = (value,) * rank if rank == 1 or isinstance(value, int) else value
+    if not isinstance(given, list | tuple) or len(given) != rank:
         raise ValueError(
-            f"`{name}` should be an int, {rank} of them, or {rank} pairs of them, and not negative. Received: "
-            f"{name}={value}"
+            f"`{name}` should be an int, {rank} of them, or {rank} pairs of them. Received: {name}={value}"
         )
-    return found  # type: ignore[no-any-return]
+    return tuple(each_axis(v, 2, name, True) for v in given)  # type: ignore[misc]
 
 
 class _Padding(_Spatial):
@@ -221,13 +214,40 @@ class ZeroPadding2D(_Padding):
         super().__init__(padding, data_format, **kwargs)
 
 
+@public("keras.layers.ZeroPadding3D")
+@LAYERS.add()
+class ZeroPadding3D(_Padding):
+    """Zeros around a volume.
+
+    Args:
+        padding: how many: a number, one for each axis, or a pair for each axis.
+        data_format: `channels_last` or `channels_first`.
+        kwargs: `name`, ...
+
+    >>> import client as tf
+    >>> tf.keras.layers.ZeroPadding3D(1)(tf.zeros([1, 3, 3, 3, 2])).shape
+    TensorShape([1, 5, 5, 5, 2])
+    """
+
+    rank = 3
+
+    def __init__(self, padding: Any = ((1, 1), (1, 1), (1, 1)), data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(padding, data_format, **kwargs)
+
+
 class _Cropping(_Spatial):
     """Less of the spatial axes."""
 
     option = "cropping"
 
     def call(self, inputs: Tensor) -> Tensor:
-        """The output."""
+        """The output. Raises ValueError if nothing is left."""
+        dims = inputs.shape[self._first : self._first + self.rank]
+        if any(d is not None and sum(c) >= d for d, c in zip(dims, self.cropping, strict=True)):
+            raise ValueError(
+                "Values in `cropping` argument should be smaller than the corresponding spatial dimension of the "
+                f"input. Received: inputs.shape={inputs.shape}, cropping={self.cropping}"
+            )
         key: list[Any] = [slice(None)] * (self.rank + 2)
         for i, (before, after) in enumerate(self.cropping):
             key[self._first + i] = slice(before, -after if after else None)
@@ -273,6 +293,27 @@ class Cropping2D(_Cropping):
         super().__init__(cropping, data_format, **kwargs)
 
 
+@public("keras.layers.Cropping3D")
+@LAYERS.add()
+class Cropping3D(_Cropping):
+    """Less of a volume at its sides.
+
+    Args:
+        cropping: how much: a number, one for each axis, or a pair for each axis.
+        data_format: `channels_last` or `channels_first`.
+        kwargs: `name`, ...
+
+    >>> import client as tf
+    >>> tf.keras.layers.Cropping3D(1)(tf.zeros([1, 5, 5, 5, 2])).shape
+    TensorShape([1, 3, 3, 3, 2])
+    """
+
+    rank = 3
+
+    def __init__(self, cropping: Any = ((1, 1), (1, 1), (1, 1)), data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(cropping, data_format, **kwargs)
+
+
 @public("keras.layers.UpSampling1D")
 @LAYERS.add()
 class UpSampling1D(Layer):
@@ -282,6 +323,10 @@ class UpSampling1D(Layer):
         size: how often.
         kwargs: `name`, ...
 
+    Raises:
+        TypeError: `size` is no integer.
+        ValueError: it is not positive.
+
     >>> import client as tf
     >>> tf.keras.layers.UpSampling1D(2)(tf.zeros([1, 3, 4])).shape
     TensorShape([1, 6, 4])
@@ -289,7 +334,11 @@ class UpSampling1D(Layer):
 
     def __init__(self, size: int = 2, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.size = int(size)
+        if not isinstance(size, int) or isinstance(size, bool):
+            raise TypeError(f"Expected an integer value for `size`, got {type(size)}.")
+        if size <= 0:
+            raise ValueError(f"Argument `size` should be a positive integer. Received: size={size}")
+        self.size = size
         self.input_spec = InputSpec(ndim=3)
 
     def call(self, inputs: Tensor) -> Tensor:
@@ -301,15 +350,46 @@ class UpSampling1D(Layer):
         return {**super().get_config(), "size": self.size}
 
 
+class _UpSampling(Layer):
+    """Each element several times along each spatial axis."""
+
+    rank = 2
+
+    def __init__(self, size: Any, data_format: str | None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.size = each_axis(size, self.rank, "size")
+        self.data_format = data_format_of(data_format)
+        self.input_spec = InputSpec(ndim=self.rank + 2)
+        self._self_first = 2 if self.data_format == "channels_first" else 1
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shape of the output."""
+        dims = list(input_shape)
+        for axis, factor in enumerate(self.size, self._self_first):
+            dims[axis] = None if dims[axis] is None else dims[axis] * factor
+        return tuple(dims)
+
+    def call(self, inputs: Tensor) -> Tensor:
+        """The output."""
+        for axis, factor in enumerate(self.size, self._self_first):
+            if factor > 1:
+                inputs = tf.repeat(inputs, factor, axis=axis)
+        return inputs
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make it again."""
+        return {**super().get_config(), "size": self.size, "data_format": self.data_format}
+
+
 @public("keras.layers.UpSampling2D")
 @LAYERS.add()
-class UpSampling2D(Layer):
+class UpSampling2D(_UpSampling):
     """A larger image: each pixel several times, or interpolated.
 
     Args:
         size: how much larger: a number, or one for each axis.
         data_format: `channels_last` or `channels_first`.
-        interpolation: `nearest` or `bilinear`.
+        interpolation: `nearest`, `area` (the same), `bilinear`, `bicubic`, `lanczos3` or `lanczos5`.
         kwargs: `name`, ...
 
     Raises:
@@ -323,40 +403,45 @@ class UpSampling2D(Layer):
     def __init__(
         self, size: Any = (2, 2), data_format: str | None = None, interpolation: str = "nearest", **kwargs: Any
     ) -> None:
-        super().__init__(**kwargs)
-        if interpolation not in ("nearest", "bilinear"):
-            raise ValueError(f"`interpolation` must be 'nearest' or 'bilinear'. Received: {interpolation}")
-        self.size = each_axis(size, 2, "size")
-        self.data_format = data_format_of(data_format)
+        super().__init__(size, data_format, **kwargs)
         self.interpolation = interpolation.lower()
-        self.input_spec = InputSpec(ndim=4)
+        if self.interpolation not in ("nearest", "area", *KERNELS):
+            raise ValueError(
+                f"Invalid value for argument `interpolation`. Expected one of {('nearest', 'area', *KERNELS)}. "
+                f"Received: interpolation={interpolation}"
+            )
 
     def call(self, inputs: Tensor) -> Tensor:
         """The output."""
-        first = 2 if self.data_format == "channels_first" else 1
-        for i, factor in enumerate(self.size):
-            if self.interpolation == "nearest":
-                inputs = tf.repeat(inputs, factor, axis=first + i)
-            else:
-                inputs = _interpolated(inputs, first + i, factor)
+        if self.interpolation not in KERNELS:
+            return super().call(inputs)
+        if not inputs.dtype.is_floating:
+            inputs = tf.cast(inputs, self.compute_dtype)
+        for axis, factor in enumerate(self.size, self._self_first):
+            inputs = enlarged(inputs, axis, factor, self.interpolation)
         return inputs
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make it again."""
-        return {
-            **super().get_config(), "size": self.size, "data_format": self.data_format,
-            "interpolation": self.interpolation,
-        }  # fmt: skip
+        return {**super().get_config(), "interpolation": self.interpolation}
 
 
-def _interpolated(x: Tensor, axis: int, factor: int) -> Tensor:
-    """Linear interpolation along an axis, with the centers of pixels at halves and the edges repeated."""
-    length = x.shape[axis]
-    places = [(i + 0.5) / factor - 0.5 for i in range(length * factor)]
-    low = [min(max(math.floor(p), 0), length - 1) for p in places]
-    high = [min(max(math.floor(p) + 1, 0), length - 1) for p in places]
-    shape = [1] * len(x.shape)
-    shape[axis] = len(places)
-    share = tf.reshape(tf.constant([p - math.floor(p) for p in places], x.dtype), shape)
-    below, above = tf.gather(x, low, axis=axis), tf.gather(x, high, axis=axis)
-    return below + (above - below) * share
+@public("keras.layers.UpSampling3D")
+@LAYERS.add()
+class UpSampling3D(_UpSampling):
+    """A larger volume: each element several times.
+
+    Args:
+        size: how often: a number, or one for each axis.
+        data_format: `channels_last` or `channels_first`.
+        kwargs: `name`, ...
+
+    >>> import client as tf
+    >>> tf.keras.layers.UpSampling3D(2)(tf.zeros([1, 3, 3, 3, 2])).shape
+    TensorShape([1, 6, 6, 6, 2])
+    """
+
+    rank = 3
+
+    def __init__(self, size: Any = (2, 2, 2), data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(size, data_format, **kwargs)
