@@ -191,12 +191,27 @@ class Softmax(Layer):
         self.supports_masking = True
 
     def call(self, inputs: Tensor, mask: Any = None) -> Tensor:
-        """The output."""
-        if mask is not None:
-            lowest = -3e4 if inputs.dtype is tf.float16 else -1e9
-            inputs = tf.where(tf.cast(mask, tf.bool), inputs, tf.constant(lowest, inputs.dtype))
+        """The output; 0 where `mask`, which broadcasts to the inputs, is False.
+
+        Raises:
+            ValueError: a mask that is larger than the inputs.
+        """
         axis = tuple(self.axis) if isinstance(self.axis, list | tuple) else self.axis
-        return activations.softmax(inputs, axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis)
+        axis = axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis
+        if mask is None:
+            return activations.softmax(inputs, axis)
+        mask = tf.convert_to_tensor(mask)
+        if mask.dtype != tf.bool:
+            mask = mask > tf.constant(0.5 if mask.dtype.is_floating else 0, mask.dtype)
+        pairs = zip(reversed(mask.shape), reversed(inputs.shape), strict=False)
+        if len(mask.shape) > len(inputs.shape) or any(m not in (1, n) and None not in (m, n) for m, n in pairs):
+            raise ValueError(
+                "The `mask` must be broadcastable to `inputs`: of no more dimensions, each of which is 1 or that of "
+                f"the inputs. Received: inputs.shape={inputs.shape}, mask.shape={mask.shape}"
+            )
+        lowest = tf.constant(-3e4 if inputs.dtype == tf.float16 else -1e9, inputs.dtype)
+        found = activations.softmax(tf.where(mask, inputs, lowest), axis)
+        return tf.where(mask, found, tf.zeros([], found.dtype))
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make it again."""

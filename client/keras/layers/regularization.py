@@ -12,6 +12,7 @@ from client.keras.layers.convolution import data_format_of
 from client.keras.layers.core import Dropout
 from client.keras.layers.input_spec import InputSpec
 from client.keras.layers.layer import LAYERS, Layer
+from client.keras.layers.seeds import SeedStream, dims_of
 from client.tensor import Tensor
 
 
@@ -34,35 +35,60 @@ class _SpatialDropout(Dropout):
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
     def _noise(self, inputs: Tensor) -> Any:
-        shape = tf.shape(inputs)
+        dims = dims_of(inputs)
         if self.data_format == "channels_first":
-            return [shape[0], shape[1], *(1,) * self.rank]
-        return [shape[0], *(1,) * self.rank, shape[self.rank + 1]]
+            return [dims[0], dims[1], *(1,) * self.rank]
+        return [dims[0], *(1,) * self.rank, dims[self.rank + 1]]
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make it again."""
-        config = super().get_config()
+        config = {**super().get_config(), "data_format": self.data_format}
         del config["noise_shape"]
-        return config if self.rank == 1 else {**config, "data_format": self.data_format}
+        return config
 
 
-for _rank in (1, 2, 3):
-    _name = f"SpatialDropout{_rank}D"
-    _doc = f"""During training, sets a share of the channels to 0 and scales the others by 1 / (1 - rate).
+def _spatial_dropout(rank: int) -> None:
+    """Make one of the public classes."""
+    name = f"SpatialDropout{rank}D"
+    shape = [1, *(2,) * rank, 3]
+    form = "data_format: `channels_last` or `channels_first`.\n        " if rank > 1 else ""
+    doc = f"""During training, sets a share of the channels to 0 and scales the others by 1 / (1 - rate).
 
     Args:
         rate: the share, in [0, 1].
-        data_format: `channels_last` or `channels_first`.
-        seed: a number that makes it reproducible.
+        {form}seed: a number that makes it reproducible.
         name: its name.
         dtype: its dtype.
 
+    Raises:
+        ValueError: `rate` is not in [0, 1].
+
     >>> import client as tf
-    >>> tf.keras.layers.{_name}(0.5)(tf.ones({[1, *(2,) * _rank, 3]})).shape
-    TensorShape({[1, *(2,) * _rank, 3]})
+    >>> tf.keras.layers.{name}(0.5)(tf.ones({shape})).shape
+    TensorShape({shape})
     """
-    _body = {"rank": _rank, "__doc__": _doc, "__module__": __name__}
-    globals()[_name] = LAYERS.add()(public(f"keras.layers.{_name}")(type(_name, (_SpatialDropout,), _body)))
+    body: dict[str, Any] = {"rank": rank, "__doc__": doc, "__module__": __name__}
+    if rank == 1:  # without a format: its second argument is the seed
+        body |= {"__init__": _without_format, "get_config": _config_without_format}
+    made = type(name, (_SpatialDropout,), body)
+    globals()[name] = LAYERS.add()(public(f"keras.layers.{name}")(made))
+
+
+def _without_format(
+    self: Any, rate: float, seed: int | None = None, name: str | None = None, dtype: Any = None, **kwargs: Any
+) -> None:
+    _SpatialDropout.__init__(self, rate, None, seed, name, dtype, **kwargs)
+
+
+def _config_without_format(self: Any) -> dict[str, Any]:
+    """The arguments that make it again."""
+    config = _SpatialDropout.get_config(self)
+    del config["data_format"]
+    return config
+
+
+for _rank in (1, 2, 3):
+    _spatial_dropout(_rank)
 
 
 @public("keras.layers.GaussianNoise")
@@ -90,13 +116,14 @@ class GaussianNoise(Layer):
                              f"Received: stddev={stddev}")  # fmt: skip
         self.stddev = stddev
         self.seed = seed
+        self._self_seeds = SeedStream(seed)
         self.supports_masking = True
 
     def call(self, inputs: Tensor, training: bool | None = False) -> Tensor:
         """The output."""
         if not training or not self.stddev:
             return inputs
-        return inputs + tf.random.normal(tf.shape(inputs), 0.0, self.stddev, inputs.dtype, self.seed)
+        return inputs + self._self_seeds.normal(dims_of(inputs), 0.0, self.stddev, inputs.dtype)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make it again."""
@@ -113,6 +140,7 @@ class _Rated(Layer):
                              f"Received: rate={rate}")  # fmt: skip
         self.rate = rate
         self.seed = seed
+        self._self_seeds = SeedStream(seed)
         self.supports_masking = True
 
     def get_config(self) -> dict[str, Any]:
@@ -143,7 +171,7 @@ class GaussianDropout(_Rated):
         if not training or not self.rate:
             return inputs
         deviation = math.sqrt(self.rate / (1.0 - self.rate))
-        return inputs * tf.random.normal(tf.shape(inputs), 1.0, deviation, inputs.dtype, self.seed)
+        return inputs * self._self_seeds.normal(dims_of(inputs), 1.0, deviation, inputs.dtype)
 
 
 @public("keras.layers.AlphaDropout")
@@ -171,8 +199,10 @@ class AlphaDropout(_Rated):
         if not training or not self.rate:
             return inputs
         low = -1.7580993408473766  # what SELU tends to for very negative numbers
-        shape = tf.shape(inputs) if self.noise_shape is None else self.noise_shape
-        kept = tf.cast(tf.random.uniform(shape, seed=self.seed) >= self.rate, inputs.dtype)
+        shape = dims_of(inputs)
+        if self.noise_shape is not None:
+            shape = [shape[i] if d is None else d for i, d in enumerate(self.noise_shape)]
+        kept = tf.cast(self._self_seeds.uniform(shape, tf.float32) >= self.rate, inputs.dtype)
         a = 1.0 / math.sqrt((1.0 - self.rate) * (1.0 + self.rate * low**2))
         return a * (inputs * kept + low * (1.0 - kept)) - a * low * self.rate
 
