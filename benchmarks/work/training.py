@@ -88,18 +88,20 @@ def _convnet(tf: Any) -> tuple[Callable[[], Any], Callable[[], Any]]:
 
 
 def _unread(step: Callable[[], Any], read: Callable[[], Any], seconds: float) -> list[float]:
-    """Seconds a step of many, with the one read that ends them."""
-    read()
-    count = 0
-    start = time.perf_counter()
+    """Seconds a step of many, with the one read that ends them. How many is tried out first: sending a step takes far
+    less than running it.
+    """
+    count = _BLOCK
     while True:
-        for _ in range(_BLOCK):
+        read()
+        start = time.perf_counter()
+        for _ in range(count):
             step()
-        count += _BLOCK
-        if time.perf_counter() - start >= seconds:
-            break
-    read()
-    return [(time.perf_counter() - start) / count]
+        read()
+        took = time.perf_counter() - start
+        if count > _BLOCK or took >= seconds:
+            return [took / count]
+        count = max(int(count * seconds / took), _BLOCK + 1)
 
 
 def fit_fed(tf: Any, seconds: float) -> list[float]:
