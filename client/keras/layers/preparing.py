@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 import client as tf
+from client import nest
 from client.api import public
 from client.keras.layers import masks
 from client.keras.layers.core import WeightOptions
 from client.keras.layers.layer import LAYERS, Layer
 from client.tensor import Operand, Tensor
+from protocol.errors import InvalidArgumentError
+
+EPSILON: Final = 1e-7  # the smallest deviation
 
 
 @public("keras.layers.Embedding")
@@ -28,6 +32,9 @@ class Embedding(WeightOptions, Layer):
         mask_zero: whether 0 stands for what does not count: later layers then pass over it.
         weights: the table's first value.
         kwargs: `input_length` (ignored), `name`, ...
+
+    Raises:
+        ValueError: a size that is no positive integer.
 
     >>> import client as tf
     >>> tf.keras.layers.Embedding(10, 4)(tf.constant([[1, 2, 3]])).shape
@@ -54,11 +61,11 @@ class Embedding(WeightOptions, Layer):
         super().__init__(**kwargs)
         if lora_rank is not None or quantization_config is not None:
             raise ValueError("Embedding does not support `lora_rank` or `quantization_config`")
-        if input_dim <= 0 or output_dim <= 0:
-            raise ValueError(
-                "Both `input_dim` and `output_dim` should be positive, Received input_dim = "
-                f"{input_dim} and output_dim = {output_dim}"
-            )
+        for name, dim in (("input_dim", input_dim), ("output_dim", output_dim)):
+            if not isinstance(dim, int) or isinstance(dim, bool) or dim <= 0:
+                raise ValueError(
+                    f"`{name}` must be a positive integer. Received: {name}={dim} (of type {type(dim).__name__})."
+                )
         self._remember(
             input_dim=input_dim, output_dim=output_dim, embeddings_initializer=embeddings_initializer,
             embeddings_regularizer=embeddings_regularizer, embeddings_constraint=embeddings_constraint,
@@ -66,7 +73,9 @@ class Embedding(WeightOptions, Layer):
         )  # fmt: skip
         self._self_autocast = False
         self.supports_masking = mask_zero
-        self._self_first = weights
+        if weights is not None:
+            self.build()
+            self.set_weights(weights if isinstance(weights, list) and len(weights) == 1 else [weights])
 
     input_dim: int
     output_dim: int
@@ -76,13 +85,13 @@ class Embedding(WeightOptions, Layer):
     embeddings_constraint: Any
 
     def build(self, input_shape: Any = None) -> None:
-        """Make the table, (input_dim, output_dim)."""
+        """Make the table, (input_dim, output_dim), if it is not there yet."""
+        if self.built:
+            return
         self.embeddings = self.add_weight(
             (self.input_dim, self.output_dim), self.embeddings_initializer, name="embeddings",
             regularizer=self.embeddings_regularizer, constraint=self.embeddings_constraint,
         )  # fmt: skip
-        if self._self_first is not None:
-            self.set_weights(self._self_first if isinstance(self._self_first, list) else [self._self_first])
 
     def call(self, inputs: Any) -> Tensor:
         """The vectors, of the input's shape with one axis more."""
@@ -129,7 +138,7 @@ class Masking(Layer):
     def call(self, inputs: Tensor) -> Tensor:
         """The input with zeros where it does not count."""
         seen = tf.reduce_any(tf.not_equal(inputs, self.mask_value), axis=-1, keepdims=True)
-        found = inputs * tf.cast(seen, inputs.dtype)
+        found = tf.where(seen, inputs, tf.zeros([], inputs.dtype))
         masks.put(found, tf.squeeze(seen, -1))
         return found
 
@@ -184,11 +193,20 @@ class Rescaling(Layer):
     def call(self, inputs: Any) -> Tensor:
         """The output."""
         x = tf.cast(inputs, self.compute_dtype)
-        return x * tf.constant(self.scale, x.dtype) + tf.constant(self.offset, x.dtype)
+        scale, offset = (
+            v if isinstance(v, int | float) else tf.constant(v, x.dtype) for v in (self.scale, self.offset)
+        )
+        x = x * scale
+        return x if isinstance(offset, int | float) and not offset else x + offset
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make it again."""
-        return {**super().get_config(), "scale": self.scale, "offset": self.offset}
+        return {**super().get_config(), "scale": _plain(self.scale), "offset": _plain(self.offset)}
+
+
+def _plain(value: Any) -> Any:
+    """Numbers and lists for arrays; None for None."""
+    return value if value is None or isinstance(value, int | float) else np.asarray(value).tolist()
 
 
 @public("keras.layers.Normalization")
@@ -204,7 +222,7 @@ class Normalization(Layer):
         kwargs: `name`, ...
 
     Raises:
-        ValueError: only one of `mean` and `variance`; an axis out of range or not known.
+        ValueError: only one of `mean` and `variance`, or of other shapes; an axis out of range or not known.
 
     >>> import client as tf
     >>> layer = tf.keras.layers.Normalization(axis=None)
@@ -220,9 +238,19 @@ class Normalization(Layer):
         if (mean is not None) != (variance is not None):
             raise ValueError(
                 "When setting values directly, both `mean` and `variance` must be set. Received: "
-                f"mean={mean}, variance={variance}"
+                f"mean={mean} and variance={variance}"
             )
         self.axis = () if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
+        if mean is not None and np.shape(mean) != np.shape(variance):
+            raise ValueError(
+                "When setting values directly, `mean` and `variance` must have the same shape. Received: mean shape "
+                f"{np.shape(mean)} and variance shape {np.shape(variance)}"
+            )
+        if mean is not None and len(np.shape(mean)) > len(self.axis):
+            raise ValueError(
+                f"The rank of `mean` must be less than or equal to the number of axes ({len(self.axis)}). Received: "
+                f"mean shape {np.shape(mean)} for axis {self.axis}"
+            )
         self.invert = invert
         self.input_mean = mean
         self.input_variance = variance
@@ -243,22 +271,69 @@ class Normalization(Layer):
                     f"All `axis` values to be kept must have a known shape. Received axis={self.axis}, "
                     f"inputs.shape={tuple(input_shape)}, with unknown axis at index {axis}"
                 )
+        self._self_kept = {a: input_shape[a] for a in keep}
         self._self_reduced = tuple(a for a in range(rank) if a not in keep)
-        self._self_spread = tuple(input_shape[a] if a in keep else 1 for a in range(rank))
-        shape = tuple(input_shape[a] for a in keep)
+        self._self_spread = tuple(self._self_kept.get(a, 1) for a in range(rank))
+        shape = tuple(self._self_kept.values())
+        # the weights broadcast with the input as they are where the last axes are kept
+        self._self_aligned = keep == tuple(range(rank - len(keep), rank))
         if self.input_mean is None:
             self.adapt_mean = self.add_weight(shape, "zeros", trainable=False, name="mean")
             self.adapt_variance = self.add_weight(shape, "ones", trainable=False, name="variance")
             self.count = self.add_weight((), "zeros", tf.int32, trainable=False, name="count")
+        else:
+            try:
+                mean, variance = (
+                    np.broadcast_to(np.asarray(v, np.float64), shape).reshape(self._self_spread)
+                    for v in (self.input_mean, self.input_variance)
+                )
+            except ValueError:
+                raise InvalidArgumentError(
+                    f"`mean` and `variance` of shape {np.shape(self.input_mean)} do not broadcast to the dims {shape} "
+                    f"of the axes to be kept, axis={self.axis}"
+                ) from None
+            self._self_given = mean, variance, np.maximum(np.sqrt(variance), EPSILON)
+
+    @property
+    def mean(self) -> Any:
+        """The mean, of a shape that broadcasts with the inputs; None if the layer is not built."""
+        return self._statistic("mean", 0)
+
+    @property
+    def variance(self) -> Any:
+        """The variance, likewise."""
+        return self._statistic("variance", 1)
+
+    def _statistic(self, name: str, index: int) -> Any:
+        if not self.built:
+            return None
+        if self.input_mean is not None:
+            return tf.constant(self._self_given[index], self.compute_dtype)
+        return tf.reshape(getattr(self, f"adapt_{name}"), self._self_spread)
 
     def adapt(self, data: Any) -> None:
-        """Take the mean and variance of `data`: an array, a tensor, or a dataset of batches. Does not wait."""
-        batches = [data] if isinstance(data, np.ndarray | Operand | list) else data
+        """Take the mean and variance of data, and forget earlier ones. Does not wait.
+
+        Args:
+            data: an array, a tensor, a dataset, or an iterable of batches (arrays, or tuples with an array first).
+
+        Raises:
+            ValueError: other dims along the kept axes than the layer was built with; no batches.
+            TypeError: batches that are no arrays.
+            AttributeError: the mean and variance were given.
+        """
+        if self.input_mean is not None:
+            raise AttributeError("a Normalization layer whose `mean` and `variance` were given does not adapt")
         count, mean, variance = 0.0, None, None
-        for batch in batches:
-            x = tf.cast(tf.convert_to_tensor(batch[0] if isinstance(batch, tuple) else batch), self.compute_dtype)
+        for batch in _batches(data):
+            x = tf.cast(tf.convert_to_tensor(batch), self.compute_dtype)
             if not self.built:
                 self._build((x,), {})
+            if {a: x.shape[a] for a in self._self_kept} != self._self_kept:
+                raise ValueError(
+                    f"The layer was built with dims {self._self_kept} along the axes to be kept, but adapt() is being "
+                    f"called with data with an incompatible shape, data.shape={x.shape}"
+                )
             number = float(np.prod([x.shape[a] for a in self._self_reduced], dtype=np.int64))
             m, v = tf.nn.moments(x, self._self_reduced)
             if mean is None:
@@ -269,32 +344,47 @@ class Normalization(Layer):
                 variance = (variance + tf.square(mean - total)) * (1 - share) + (v + tf.square(m - total)) * share
                 mean = total
             count += number
+        if mean is None:
+            raise ValueError("adapt() received no batches. Expected at least one.")
         self.adapt_mean.assign(mean)
         self.adapt_variance.assign(variance)
-        self.count.assign(int(count))
 
     def call(self, inputs: Any) -> Tensor:
         """The output, of the input's shape."""
-        x = tf.cast(inputs, self.compute_dtype)
-        mean, variance = self._statistics(x.dtype)
-        deviation = tf.maximum(tf.sqrt(variance), 1e-7)
-        return mean + x * deviation if self.invert else (x - mean) / deviation
-
-    def _statistics(self, dtype: Any) -> tuple[Tensor, Tensor]:
-        found: Any
-        if self.input_mean is None:
-            found = self.adapt_mean, self.adapt_variance
+        x: Tensor = tf.cast(inputs, self.compute_dtype)
+        mean: Any
+        if self.input_mean is not None:
+            mean, _, deviation = [tf.constant(v, x.dtype) for v in self._self_given]
         else:
-            found = tf.constant(self.input_mean, dtype), tf.constant(self.input_variance, dtype)
-        shape = self._self_spread
-        return tuple(  # type: ignore[return-value]
-            tf.reshape(v, shape) if tuple(v.shape) and v.shape != shape else v for v in found
-        )
+            mean = self.adapt_mean if self._self_aligned else self.mean
+            deviation = tf.maximum(tf.sqrt(self.adapt_variance if self._self_aligned else self.variance), EPSILON)
+        return mean + x * deviation if self.invert else (x - mean) / deviation
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make it again."""
         return {
             **super().get_config(), "axis": self.axis or None, "invert": self.invert,
-            "mean": None if self.input_mean is None else np.asarray(self.input_mean).tolist(),
-            "variance": None if self.input_variance is None else np.asarray(self.input_variance).tolist(),
+            "mean": _plain(self.input_mean), "variance": _plain(self.input_variance),
         }  # fmt: skip
+
+
+def _batches(data: Any) -> Any:
+    """The batches of what `adapt` takes: those of arrays alone are the arrays."""
+    if isinstance(data, np.ndarray | Operand):
+        yield data
+        return
+    if not hasattr(data, "__iter__"):
+        raise TypeError(
+            f"Unsupported data type: {type(data)}. `adapt` supports arrays, tensors, datasets and iterables of batches."
+        )
+    specs = nest.flatten(getattr(data, "element_spec", None))
+    if specs and specs[0] is not None and len(specs[0].shape) == 1:
+        data = data.batch(128)
+    for each in data:
+        batch = each[0] if isinstance(each, tuple) else each
+        if not hasattr(batch, "shape"):
+            raise TypeError(
+                "adapt() expects an iterable that yields arrays or tensors with a `.shape` attribute. Got an element "
+                f"of type {type(batch).__name__}."
+            )
+        yield batch
