@@ -51,7 +51,7 @@ class Link:
         self._heartbeat = 10.0
         self._connection: Connection | None = None
         self._reading = threading.Lock()  # whoever holds it takes bytes from the connection, and their frames in order
-        self._pumping = threading.Lock()  # held by a thread that reads while it waits for an answer
+        self._pumping = _Turn()
         self._fault: OpError | None = None  # what such a thread found wrong
         self._pumped = 0.0  # when such a thread was last answered
         self._connect()
@@ -168,7 +168,7 @@ class Link:
         thread at a time; others that wait are woken by whoever reads.
         """
         connection = self._connection
-        if not isinstance(connection, WebSocketConnection) or not self._pumping.acquire(blocking=False):
+        if not isinstance(connection, WebSocketConnection) or not self._pumping.acquire():
             return False
         try:
             self._read_until(read, connection, _DeferredInterrupts())
@@ -247,6 +247,26 @@ class Link:
         """Wait for the thread to end after the session was closed."""
         if threading.current_thread() is not self._thread:
             self._thread.join(2.0)
+
+
+class _Turn:
+    """Held by one thread at a time, and taken in one step, so that an interrupted thread can take it again."""
+
+    def __init__(self) -> None:
+        self._holder: dict[str, int] = {}
+
+    def acquire(self) -> bool:
+        """Take it, unless another thread has it."""
+        me = threading.get_ident()
+        return self._holder.setdefault("thread", me) == me
+
+    def release(self) -> None:
+        """Give it back."""
+        self._holder.pop("thread", None)
+
+    def locked(self) -> bool:
+        """Whether a thread has it."""
+        return bool(self._holder)
 
 
 class _DeferredInterrupts:

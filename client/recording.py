@@ -133,8 +133,8 @@ def recording() -> list[Outline]:
 def paused() -> Iterator[None]:
     """Record nothing in this thread."""
     outlines, watchers = _thread.outlines, _thread.watchers
-    _thread.outlines, _thread.watchers = [], []
-    try:
+    try:  # before the change: Ctrl-C may come at any moment
+        _thread.outlines, _thread.watchers = [], []
         yield
     finally:
         _thread.outlines, _thread.watchers = outlines, watchers
@@ -144,8 +144,8 @@ def paused() -> Iterator[None]:
 def unrecorded() -> Iterator[None]:
     """Record nothing in this thread, but note the variables that are read."""
     outlines = _thread.outlines
-    _thread.outlines = []
     try:
+        _thread.outlines = []
         yield
     finally:
         _thread.outlines = outlines
@@ -155,13 +155,14 @@ def unrecorded() -> Iterator[None]:
 def watching_variables() -> Iterator[dict[int, Variable]]:
     """Collect the trainable variables that ops of this thread read, by id."""
     found: dict[int, Variable] = {}
-    _thread.watchers.append(found)
-    counter.add(1)
+    before = _thread.watchers
     try:
+        counter.add(1)
+        _thread.watchers = [*before, found]
         yield found
     finally:
+        _thread.watchers = before
         counter.add(-1)
-        _thread.watchers.pop()
 
 
 class _Counter:
@@ -181,8 +182,8 @@ counter: Final = _Counter()
 
 def push(outline: Outline) -> None:
     """Let an outline record in this thread."""
-    _thread.outlines.append(outline)
     counter.add(1)
+    _thread.outlines.append(outline)
 
 
 def pop(outline: Outline) -> None:

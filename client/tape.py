@@ -95,15 +95,15 @@ class GradientTape:
             raise ValueError("Tape is still recording, This can happen if you try to re-enter an already-active tape.")
         if self._outline is None:
             self._outline = Outline(self._watch_accessed_variables)
+        self._recording = True  # first: were this interrupted, `__del__` takes the outline away again
         recording.push(self._outline)
-        self._recording = True
 
     def _pop(self) -> None:
         if not self._recording:
             raise ValueError("Tape is not recording.")
         assert self._outline is not None
-        self._recording = False
         recording.pop(self._outline)
+        self._recording = False
 
     def watch(self, tensor: Any) -> None:
         """Record the ops on a tensor or variable, or on each of a nested structure.

@@ -86,8 +86,11 @@ class Tensor(Operand):
 
     def __del__(self) -> None:
         # No I/O, no lock, nothing that can fail: this runs anywhere, also while the interpreter ends.
-        if type(self._operand) is int and self._session is not None:
-            self._session.releases.append(self._operand)
+        try:
+            if type(self._operand) is int and self._session is not None:
+                self._session.releases.append(self._operand)
+        except AttributeError:  # its construction was interrupted
+            pass
 
     if not TYPE_CHECKING:  # to a type checker, operators and `assign` are there
 
