@@ -133,8 +133,9 @@ def test_while_loop_structures():
     assert int(tf.while_loop(lambda x: x < 3, lambda x: [x + 1], [tf.Variable(0)])[0]) == 3
 
 
-@pytest.mark.parametrize("limit", [2, tf.constant(2)])
-def test_maximum_iterations(limit):
+@pytest.mark.parametrize("convert", [int, tf.constant])
+def test_maximum_iterations(convert):
+    limit = convert(2)
     assert int(tf.while_loop(lambda x: True, lambda x: (x + 1,), [tf.constant(0)], maximum_iterations=limit)[0]) == 2
 
 

@@ -399,20 +399,27 @@ def test_labels_of_other_ranks_and_dtypes():
 # --- names and configurations -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "metric",
-    [
-        K.AUC(thresholds=[0.2, 0.6], curve="PR", summation_method="majoring", from_logits=True),
-        K.AUC(30, multi_label=True, num_labels=4, label_weights=[1.0, 2.0, 3.0, 4.0]),
-        K.Precision(thresholds=[0.1, 0.2], class_id=1), K.FalseNegatives(0.3), K.RecallAtPrecision(0.6, 50),
-        K.FBetaScore("macro", 2.0, 0.3), K.F1Score(threshold=0.2), K.R2Score(None, 2), K.Mean("m", "float64"),
-        K.BinaryCrossentropy(from_logits=True, label_smoothing=0.1), K.ConcordanceCorrelation(axis=0),
-        K.SparseTopKCategoricalAccuracy(k=3), K.MeanMetricWrapper(K.binary_accuracy, "mine", threshold=0.3),
-        K.CosineSimilarity(axis=0),
-    ],
-    ids=lambda m: type(m).__name__,
-)  # fmt: skip
-def test_configurations(metric):
+CONFIGURED = [
+    (K.AUC, {"thresholds": [0.2, 0.6], "curve": "PR", "summation_method": "majoring", "from_logits": True}),
+    (K.AUC, {"num_thresholds": 30, "multi_label": True, "num_labels": 4, "label_weights": [1.0, 2.0, 3.0, 4.0]}),
+    (K.Precision, {"thresholds": [0.1, 0.2], "class_id": 1}),
+    (K.FalseNegatives, {"thresholds": 0.3}),
+    (K.RecallAtPrecision, {"precision": 0.6, "num_thresholds": 50}),
+    (K.FBetaScore, {"average": "macro", "beta": 2.0, "threshold": 0.3}),
+    (K.F1Score, {"threshold": 0.2}),
+    (K.R2Score, {"class_aggregation": None, "num_regressors": 2}),
+    (K.Mean, {"name": "m", "dtype": "float64"}),
+    (K.BinaryCrossentropy, {"from_logits": True, "label_smoothing": 0.1}),
+    (K.ConcordanceCorrelation, {"axis": 0}),
+    (K.SparseTopKCategoricalAccuracy, {"k": 3}),
+    (K.MeanMetricWrapper, {"fn": K.binary_accuracy, "name": "mine", "threshold": 0.3}),
+    (K.CosineSimilarity, {"axis": 0}),
+]
+
+
+@pytest.mark.parametrize(("kind", "options"), CONFIGURED, ids=lambda v: getattr(v, "__name__", ""))
+def test_configurations(kind, options):
+    metric = kind(**options)
     copy = K.deserialize(K.serialize(metric))
     assert type(copy) is type(metric)
     assert copy.get_config() == metric.get_config()

@@ -299,8 +299,9 @@ def test_a_schedule_sees_the_number_of_the_step():
     assert float(rate) == pytest.approx(0.2)
 
 
-@pytest.mark.parametrize("rate", [1, tf.constant(0.5), "fast", None])
+@pytest.mark.parametrize("rate", [1, "a tensor", "fast", None])
 def test_what_is_no_learning_rate(rate):
+    rate = tf.constant(0.5) if rate == "a tensor" else rate
     with pytest.raises(ValueError, match="Argument `learning_rate` should be float"):
         K.SGD(rate)
 
