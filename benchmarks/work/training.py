@@ -88,8 +88,10 @@ def _convnet(tf: Any) -> tuple[Callable[[], Any], Callable[[], Any]]:
 
 
 def _unread(step: Callable[[], Any], read: Callable[[], Any], seconds: float) -> list[float]:
-    """Seconds a step of many, with the one read that ends them. How many is tried out first: sending a step takes far
-    less than running it.
+    """Seconds a step of many, with the one read that ends them.
+
+    How many is tried out, since sending a step takes far less than running it; and tried again until they take about
+    `seconds`, since behind a delay a short run is mostly its closing read.
     """
     count = _BLOCK
     while True:
@@ -99,9 +101,9 @@ def _unread(step: Callable[[], Any], read: Callable[[], Any], seconds: float) ->
             step()
         read()
         took = time.perf_counter() - start
-        if count > _BLOCK or took >= seconds:
+        if took >= seconds / 2:
             return [took / count]
-        count = max(int(count * seconds / took), _BLOCK + 1)
+        count = int(count * seconds / took) + 1
 
 
 def fit_fed(tf: Any, seconds: float) -> list[float]:
