@@ -26,58 +26,13 @@ from server.backward import gradients, record
 from server.devices import Device
 from server.kernels import KERNELS
 from server.payloads import Payloads, Upload
+from server.plans import Bound, Missing
 from server.values import Poison, Store, Tape, Value, Variable
 
 _MAX_OPS: Final = 4096
-_MAX_PLANS: Final = 1024
 _MAX_ATTR_ELEMENTS: Final = 4096
 _KEEP_VIEW_UP_TO: Final = 1024
 _CANCELLABLE: Final = frozenset((Item.RUN, Item.READ, Item.GRADIENT))
-
-
-class _Bound:
-    """An op that a session uses: its kernel, and what inference said for the operands seen so far."""
-
-    __slots__ = ("kernel", "op", "plans", "several")
-
-    def __init__(self, op: Op, kernel: Callable[..., Any]) -> None:
-        self.op = op
-        self.kernel = kernel
-        self.several = False  # whether the op gives a tuple, of one result too
-        self.plans: dict[Any, tuple[tuple[Spec, ...], int]] = {}
-
-    def plan_for(self, specs: tuple[Spec, ...], attrs: Mapping[str, Any]) -> tuple[tuple[Spec, ...], int]:
-        """The results' specs and their bytes, as far as known before the kernel runs. Raises as inference does."""
-        key: Any = (specs, tuple(attrs.items())) if attrs else specs
-        try:
-            found = self.plans.get(key)
-        except TypeError:
-            raise TypeError(f"{self.op.name}: malformed attributes {dict(attrs)!r:.200}") from None
-        if found is None:
-            inferred = self.op.infer(specs, attrs)
-            self.several = not isinstance(inferred, Spec)
-            results = inferred if self.several else (inferred,)
-            if len(self.plans) >= _MAX_PLANS:
-                self.plans.clear()
-            found = self.plans[key] = (results, sum(spec.nbytes for spec in results if spec.is_static))
-        return found
-
-
-class _Missing(_Bound):
-    """A stand-in for an op this server does not know: running it fails that op alone, by name."""
-
-    __slots__ = ()
-
-    def __init__(self, name: str) -> None:
-        super().__init__(Op(name, ("xs",), ("any",), True, _nothing, (), {}, False, (), "", ""), _nothing)
-
-    def plan_for(self, specs: tuple[Spec, ...], attrs: Mapping[str, Any]) -> tuple[tuple[Spec, ...], int]:
-        name = self.op.name
-        raise NotFoundError(f"this server has no op named {name!r}: it may be older than the client", name)
-
-
-def _nothing(*_: Any) -> Any:
-    raise NotImplementedError
 
 
 class Executor:
@@ -101,8 +56,8 @@ class Executor:
         self.failed_item = 0  # the last failure whose error the user has not seen
         self._single = len(devices) == 1
         self.uploading: set[int] = set()
-        self.bound: dict[int, _Bound] = {}
-        self._emitted: dict[str, _Bound] = {}
+        self.bound: dict[int, Bound] = {}
+        self._emitted: dict[str, Bound] = {}
         self._handlers: dict[int, Callable[[tuple[Any, ...], int], None]] = {
             Item.RUN: self._run, Item.BIND: self._bind, Item.RELEASE: self._release, Item.READ: self._read,
             Item.CONST: self._const, Item.UPLOAD: self._upload, Item.CLEAR: self._clear, Item.VARIABLE: self._variable,
@@ -146,9 +101,9 @@ class Executor:
         if type(index) is not int or type(name) is not str or index in self.bound or len(self.bound) >= _MAX_OPS:
             raise ProtocolError(f"malformed binding {item!r:.200}")
         try:
-            self.bound[index] = _Bound(lookup(name), KERNELS[name])
+            self.bound[index] = Bound(lookup(name), KERNELS[name])
         except (NotFoundError, KeyError):
-            self.bound[index] = _Missing(name)
+            self.bound[index] = Missing(name)
 
     def _run(self, item: tuple[Any, ...], number: int) -> None:
         count = len(item)
@@ -219,7 +174,7 @@ class Executor:
             return Value(operand, Spec(BY_NUMPY[operand.dtype], operand.shape), None)
         raise ProtocolError(f"{operand!r:.100} is no operand")
 
-    def _compute(self, bound: _Bound, values: list[Value], attrs: Mapping[str, Any], device_name: Any) -> list[Value]:
+    def _compute(self, bound: Bound, values: list[Value], attrs: Mapping[str, Any], device_name: Any) -> list[Value]:
         op = bound.op
         self.ops += 1
         specs, size = bound.plan_for(tuple([v.spec for v in values]), attrs)
@@ -354,7 +309,7 @@ class Executor:
         """Run an op of a backward pass."""
         bound = self._emitted.get(name)
         if bound is None:
-            bound = self._emitted[name] = _Bound(lookup(name), KERNELS[name])
+            bound = self._emitted[name] = Bound(lookup(name), KERNELS[name])
         results = self._compute(bound, values, attrs, None)
         return tuple(results) if bound.several else results[0]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import client as tf
-from client.keras.models import data_adapter
+from client.keras.models import data_adapter, triples
 from tests.client.waiting import remote, waits
 
 X = np.sin(np.arange(60, dtype=np.float32)).reshape(20, 3)
@@ -206,10 +206,10 @@ def test_weights_of_samples_and_classes():
 def test_weights_of_classes(labels):
     given = {0: 3.0, 2: 0.5, 7: 9.0}
     for y in (np.array(labels), remote(labels)):
-        np.testing.assert_array_equal(np.asarray(data_adapter.class_weights(y, given)), [3.0, 0.5, 1.0, 1.0])
+        np.testing.assert_array_equal(np.asarray(triples.class_weights(y, given)), [3.0, 0.5, 1.0, 1.0])
     one_hot = np.eye(4)[[2, 0, 1]]
     for y in (one_hot, remote(one_hot)):
-        np.testing.assert_array_equal(np.asarray(data_adapter.class_weights(y, given)), [0.5, 3.0, 1.0])
+        np.testing.assert_array_equal(np.asarray(triples.class_weights(y, given)), [0.5, 3.0, 1.0])
 
 
 def test_validation_split_of_tensors():

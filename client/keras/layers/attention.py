@@ -9,8 +9,9 @@ from typing import Any
 
 import client as tf
 from client.api import public
-from client.keras.layers.layer import LAYERS, Layer, shape_of
+from client.keras.layers.layer import LAYERS, Layer
 from client.keras.layers.seeds import SeedStream
+from client.keras.layers.values import shape_of
 from client.tensor import Tensor
 
 

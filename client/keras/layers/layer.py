@@ -20,13 +20,13 @@ from client.keras.layers import masks
 from client.keras.layers.context import calls, context, unique_name
 from client.keras.layers.input_spec import InputSpec, check_inputs
 from client.keras.layers.ownership import Owner, is_metric
+from client.keras.layers.values import floating_dtype, holds_tensors, is_plain, shape_of, symbols_of
 from client.keras.serialization import Registry
 from client.keras.weights import Weight
-from client.symbolic import symbol, symbols_in
+from client.symbolic import symbols_in
 from client.tensor import Composite, Operand, Tensor
 from client.tracking import snake_case
-from protocol.dtypes import DType, as_dtype
-from protocol.spec import Spec
+from protocol.dtypes import DType
 
 LAYERS: Final = Registry("layer")
 
@@ -386,7 +386,7 @@ class Layer(Owner):
         if type(self).get_config is Layer.get_config:
             for name, value in self._self_config.items():
                 if name not in ("name", "trainable", "dtype"):
-                    if not _is_plain(value):
+                    if not is_plain(value):
                         raise NotImplementedError(
                             f"Object {type(self).__name__} was created by passing non-serializable argument values in "
                             f"`__init__()`, and therefore the object must override `get_config()` in order to be "
@@ -449,54 +449,6 @@ def _building(build: Callable[..., Any]) -> Callable[..., Any]:
 
 
 Layer._signature = _signature_of(Layer)
-
-
-def floating_dtype(dtype: Any) -> DType:
-    """A layer's dtype argument: a name, a dtype, None for float32. Raises ValueError for a mixed policy."""
-    if dtype is None:
-        return as_dtype("float32")
-    name = dtype if isinstance(dtype, str) else getattr(dtype, "name", dtype)
-    if isinstance(name, str) and name.startswith("mixed_"):
-        raise ValueError(f"mixed precision ({name!r}) is not supported: give a dtype such as 'float32' or 'bfloat16'")
-    try:
-        return as_dtype(dtype)
-    except TypeError:
-        raise ValueError(
-            f"Cannot convert {dtype!r} to a layer's dtype: give the name of one, such as 'float32'"
-        ) from None
-
-
-def holds_tensors(value: Any) -> bool:
-    """Whether tensors, arrays or symbolic tensors stand in a nested value."""
-    return any(isinstance(v, Operand | Composite | np.ndarray) for v in nest.flatten(value))
-
-
-def symbols_of(shape: Any, dtype: DType) -> Any:
-    """Symbolic tensors of a shape, or of each of a list or dict of shapes."""
-    if isinstance(shape, dict):
-        return {k: symbols_of(s, dtype) for k, s in shape.items()}
-    if isinstance(shape, list | tuple) and shape and isinstance(shape[0], list | tuple | tf.TensorShape):
-        return [symbols_of(s, dtype) for s in shape]
-    return symbol(Spec(dtype, tuple(tf.TensorShape(shape))), None)
-
-
-def shape_of(value: Any) -> Any:
-    """The shape, as a tuple, of a tensor or of each in a structure; None for what has none."""
-    if isinstance(value, Operand):
-        return tuple(value.shape)
-    if nest.is_nested(value) and len(value) and holds_tensors(value):
-        if isinstance(value, dict):
-            return {k: shape_of(v) for k, v in value.items()}
-        return [shape_of(v) for v in value]
-    return None
-
-
-def _is_plain(value: Any) -> bool:
-    if value is None or isinstance(value, str | int | float | bool | DType):
-        return True
-    if isinstance(value, dict):
-        return all(map(_is_plain, value.values()))
-    return isinstance(value, list | tuple) and all(map(_is_plain, value))
 
 
 @public("keras.layers.serialize")

@@ -16,13 +16,10 @@ from client.keras.layers.cells import (
     GRUCell,
     LSTMCell,
     SimpleRNNCell,
-    StackedRNNCells,
-    initial_state_of,
-    output_size_of,
-    takes_training,
 )
 from client.keras.layers.input_spec import InputSpec
 from client.keras.layers.layer import LAYERS, Layer
+from client.keras.layers.stacked_cells import StackedRNNCells, initial_state_of, output_size_of, takes_training
 from client.keras.weights import Weight
 from client.tensor import Tensor
 

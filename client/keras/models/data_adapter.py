@@ -1,7 +1,7 @@
 """What users train on, as batches on the server: arrays, tensors, datasets, generators.
 
-Owns: where rows are gathered and when they are uploaded, shuffling, sample weights of classes, splitting for
-validation, what counts as an epoch. Does not know models.
+Owns: where rows are gathered and when they are uploaded, shuffling, splitting for validation, what counts as an epoch.
+Does not know models, nor how inputs, targets and weights go together (`triples`).
 
 Arrays of the host are uploaded once and gathered on the server where that pays: they are small enough and the data is
 gone through more than once. Then, as for tensors that are there already, only indices travel. Otherwise they are
@@ -21,10 +21,14 @@ from typing import Any, Final
 import numpy as np
 
 from client import nest, seeding
-from client.api import public
 from client.convert import constant, from_array
 from client.dispatch import call, execute
 from client.keras.models.py_dataset import PyDataset, batches_at
+from client.keras.models.triples import (
+    pack_x_y_sample_weight,
+    sample_weights_of,
+    with_class_weights,
+)
 from client.reading import Pending
 from client.tensor import Operand, Tensor
 from protocol.dtypes import BY_NUMPY, float32
@@ -42,71 +46,6 @@ _AHEAD: Final = 256 * 2**20
 """Bytes of rows that may be uploaded ahead of the steps that use them."""
 
 _SLICE: Final = OPS["strided_slice"]
-
-
-# --- triples ---------------------------------------------------------------------------------------------------------
-
-
-@public("keras.utils.unpack_x_y_sample_weight")
-def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
-    """What a `train_step` gets, as inputs, targets and sample weights; None stands for what is missing.
-
-    Raises:
-        ValueError: a tuple of more than three.
-
-    >>> import client as tf
-    >>> tf.keras.utils.unpack_x_y_sample_weight(("x", "y"))
-    ('x', 'y', None)
-    """
-    if not isinstance(data, tuple | list):
-        return data, None, None
-    if not 1 <= len(data) <= 3:
-        raise ValueError(
-            "Data is expected to be in format `x`, `(x,)`, `(x, y)`, or `(x, y, sample_weight)`, found: "
-            f"{type(data).__name__} of {len(data)}"
-        )
-    x, y, weight = (*data, None, None)[:3]
-    return x, y, weight
-
-
-@public("keras.utils.pack_x_y_sample_weight")
-def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
-    """Inputs, targets and sample weights as one value, without those that are None.
-
-    >>> import client as tf
-    >>> tf.keras.utils.pack_x_y_sample_weight("x", "y")
-    ('x', 'y')
-    """
-    if y is None:
-        return (x,) if isinstance(x, tuple | list) else x
-    return (x, y) if sample_weight is None else (x, y, sample_weight)
-
-
-def class_weights(y: Any, weights: Mapping[int, float]) -> Any:
-    """A weight for each sample by its class, which `y` names or has one-hot; 1 for classes without one.
-
-    Of a tensor it is a tensor; nothing waits.
-    """
-    if not isinstance(y, Operand):
-        labels = np.asarray(y)
-        if labels.ndim > 1:
-            labels = labels.argmax(-1) if labels.shape[-1] != 1 else labels[..., 0]
-        labels = np.round(labels).astype(np.int64)
-        found = np.ones(labels.shape, np.float32)
-        for name, weight in weights.items():
-            found[labels == int(name)] = weight
-        return found
-    if len(y.shape) > 1:
-        y = call("argmax", y, axis=-1) if y.shape[-1] != 1 else call("squeeze", y, axis=(-1,))
-    if y.dtype.is_floating:
-        y = call("round", y)
-    labels = call("cast", y, dtype="int64")
-    size = max((int(k) for k in weights), default=-1) + 1
-    table = np.ones(size + 1, np.float32)
-    for name, weight in weights.items():
-        table[int(name)] = weight
-    inside = call("logical_and", call("greater_equal", labels, 0), call("less", labels, size))
-    return call("gather", from_array(table), call("select", inside, labels, constant(size, "int64")), axis=0)
 
 
 def split(arrays: Any, validation_split: float) -> tuple[Any, Any]:
@@ -329,7 +268,7 @@ class DatasetBatches(Batches):
         return map(self._weighted, self._dataset)
 
     def _weighted(self, batch: Any) -> Any:
-        return batch if self._weights is None else _with_class_weights(batch, self._weights)
+        return batch if self._weights is None else with_class_weights(batch, self._weights)
 
 
 class GeneratorBatches(Batches):
@@ -381,7 +320,7 @@ class PyDatasetBatches(Batches):
                 f"or (inputs, targets) or (inputs, targets, sample_weights). Received: {str(batch)[:100]}... of type "
                 f"{type(batch)}"
             )
-        return batch if self._weights is None else _with_class_weights(batch, self._weights)
+        return batch if self._weights is None else with_class_weights(batch, self._weights)
 
     def begin(self) -> None:
         self._dataset.on_epoch_begin()
@@ -389,15 +328,6 @@ class PyDatasetBatches(Batches):
     def end(self) -> None:
         self._dataset.on_epoch_end()
         self.count = self._dataset.num_batches
-
-
-def _with_class_weights(batch: Any, weights: Mapping[int, float]) -> Any:
-    x, y, given = unpack_x_y_sample_weight(batch)
-    if given is not None:
-        raise ValueError("You cannot specify `class_weight` and `sample_weight` at the same time.")
-    if nest.is_nested(y):
-        raise ValueError("`class_weight` is only supported for Models with a single output.")
-    return batch if y is None else (x, y, class_weights(y, weights))
 
 
 def batches(
@@ -418,7 +348,7 @@ def batches(
     if isinstance(x, Batches):
         return x
     if all(map(is_array, nest.flatten((x, y, sample_weight)))):
-        weights = _sample_weights(y, sample_weight, class_weight)
+        weights = sample_weights_of(y, sample_weight, class_weight)
         return ArrayBatches(pack_x_y_sample_weight(x, y, weights), batch_size, shuffle, passes, steps)
     kind = _kind(x)
     for name, value, what in (("y", y, "the targets"), ("sample_weights", sample_weight, "the sample weights")):
@@ -447,34 +377,6 @@ def _kind(x: Any) -> str:
     if hasattr(x, "element_spec") and hasattr(x, "cardinality"):
         return "tf.data.Dataset"
     return "generator" if hasattr(x, "__next__") else ""
-
-
-def _sample_weights(y: Any, given: Any, classes: Mapping[int, float] | None) -> Any:
-    """The sample weights of arrays: those given, one for each output, or those of the classes."""
-    if classes is not None:
-        if given is not None:
-            raise ValueError("You cannot `class_weight` and `sample_weight` at the same time.")
-        if nest.is_nested(y):
-            raise ValueError("`class_weight` is only supported for Models with a single output.")
-        return class_weights(y, classes)
-    if given is None or not nest.is_nested(y):
-        return given
-    if not nest.is_nested(given):
-        shape = tuple(given.shape)
-        if not (len(shape) == 1 or (len(shape) == 2 and shape[1] == 1)):
-            raise ValueError(
-                "For a model with multiple outputs, when providing a single `sample_weight` array, it should only have "
-                "one scalar score per sample (i.e. shape `(num_samples,)`). If you want to use non-scalar sample "
-                "weights, pass a `sample_weight` argument with one array per model output."
-            )
-        return nest.map_structure(lambda _: given, y)
-    try:
-        nest.assert_same_structure(y, given, check_types=False)
-    except ValueError:
-        raise ValueError(
-            "You should provide one `sample_weight` array per output in `y`. The two structures did not match."
-        ) from None
-    return given
 
 
 # --- epochs ----------------------------------------------------------------------------------------------------------

@@ -14,7 +14,8 @@ import client as tf
 from client import nest
 from client.api import public
 from client.keras.layers import masks
-from client.keras.layers.layer import LAYERS, Layer, context, floating_dtype
+from client.keras.layers.layer import LAYERS, Layer, context
+from client.keras.layers.values import floating_dtype
 from client.keras.models.model import Model
 from client.symbolic import Node, is_symbol, symbol, symbols_in
 from client.tensor import Tensor
@@ -51,7 +52,7 @@ def _declared_outputs(layer: Layer, args: Sequence[Any], kwargs: dict[str, Any])
         return None
     if not layer.built:
         layer._build(tuple(args), kwargs)
-    from client.keras.layers.layer import shape_of, symbols_of
+    from client.keras.layers.values import shape_of, symbols_of
 
     return symbols_of(layer.compute_output_shape(shape_of(args[0])), layer.compute_dtype)
 

@@ -1,8 +1,8 @@
 """`keras.Optimizer`: what all optimizers have in common.
 
 Owns: the step counter and learning rate, the order of what happens in `apply`, clipping, accumulated gradients, moving
-averages of the weights, weight decay for rules of the user's, optimizer variables, configurations. Does not know any
-rule (`client.keras.optimizers.rule`).
+averages of the weights, weight decay for rules of the user's, configurations. Does not know any rule
+(`client.keras.optimizers.rule`).
 
 Nothing here waits. Whether a step of accumulated gradients is due is decided on the server, by the number of the step
 that updates get: a negative one tells them to leave everything as it is.
@@ -23,8 +23,8 @@ from client.dispatch import call
 from client.indexed_slices import IndexedSlices, dense
 from client.keras.optimizers.schedules import SCHEDULES, LearningRateSchedule
 from client.keras.optimizers.updates import Update, gradient_operands
+from client.keras.optimizers.variables import OptimizerVariables
 from client.keras.serialization import Registry, get_registered_name
-from client.keras.weights import Weight
 from client.tensor import Operand, Tensor
 from client.tracking import snake_case
 from client.variable import Variable
@@ -45,7 +45,7 @@ def _own_name(kind: str) -> str:
 
 
 @public("keras.Optimizer", "keras.optimizers.Optimizer")
-class Optimizer:
+class Optimizer(OptimizerVariables):
     """The base of optimizers. One of your own overrides `build`, `update_step` and `get_config`.
 
     Args:
@@ -141,78 +141,7 @@ class Optimizer:
                 f"Received instead: learning_rate={learning_rate}"
             )
 
-    # --- the optimizer's variables -----------------------------------------------------------------------------------
-
-    @property
-    def iterations(self) -> Any:
-        """How many updates were made: a variable; a tensor where gradients are accumulated."""
-        steps = self.gradient_accumulation_steps
-        return self._iterations // steps if steps else self._iterations
-
-    @property
-    def variables(self) -> list[Variable]:
-        """All that it keeps: the number of steps, the learning rate, then what belongs to each variable."""
-        return self._variables[:]
-
-    def _add(self, value: Any, dtype: Any, name: str) -> Weight:
-        weight = Weight(value, trainable=False, name=name, path=f"{self.name}/{name}", dtype=dtype)
-        self._variables.append(weight)
-        return weight
-
-    def add_variable(
-        self,
-        shape: Any,
-        initializer: Any = "zeros",
-        dtype: Any = None,
-        aggregation: str = "none",
-        layout: Any = None,
-        name: str | None = None,
-    ) -> Weight:
-        """A variable of its own, not trainable.
-
-        Args:
-            shape: its shape.
-            initializer: an initializer of Keras or its name, or a number to fill it with.
-            dtype: its dtype; None: float32.
-            aggregation, layout: ignored.
-            name: its name.
-        """
-        dtype = tf.as_dtype(dtype or "float32")
-        return self._add(_initial(initializer, shape, dtype), dtype, name or "variable")
-
-    def add_variable_from_reference(
-        self, reference_variable: Variable, name: str | None = None, initializer: Any = "zeros"
-    ) -> Weight:
-        """A variable of the shape and dtype of another, whose name it bears in its own."""
-        path = getattr(reference_variable, "path", None) or reference_variable.name
-        full = f"{re.sub('[/:]', '_', path)}_{name or 'var'}"
-        return self.add_variable(reference_variable.shape, initializer, reference_variable.dtype, name=full)
-
-    def add_optimizer_variables(
-        self, trainable_variables: Iterable[Variable], name: str | Sequence[str], initializer: Any = "zeros"
-    ) -> Any:
-        """A variable for each variable, or several for each if there are several names.
-
-        Returns:
-            A list of them, one for each variable; a tuple of such lists for several names.
-
-        Raises:
-            ValueError: as many initializers as names are needed, or one.
-        """
-        names = [name] if isinstance(name, str) else list(name)
-        several = isinstance(initializer, list | tuple)
-        initializers = list(initializer) if several else [initializer] * len(names)
-        if len(initializers) != len(names):
-            raise ValueError(
-                "The number of provided names must match the number of provided initializers.  Received "
-                f"name='{name}', initializer='{initializer}'"
-            )
-        rows = [
-            [self.add_variable_from_reference(v, n, i) for n, i in zip(names, initializers, strict=True)]
-            for v in trainable_variables
-        ]
-        lists = tuple([row[k] for row in rows] for k in range(len(names)))
-        return lists[0] if isinstance(name, str) else lists
+    # --- what belongs to the user's variables -------------------------------------------------------------------------
 
     def build(self, variables: Iterable[Variable]) -> None:
         """Make the optimizer's variables for `variables`. `apply` does it when nobody did."""
@@ -482,47 +411,7 @@ class Optimizer:
         excluded, pattern = self._undecayed
         return id(variable) not in excluded and not (pattern and re.search(pattern, variable.name))
 
-    # --- state and configuration -------------------------------------------------------------------------------------
-
-    def set_weights(self, weights: Iterable[Any]) -> None:
-        """Give all its variables values, in the order of `variables`.
-
-        Raises:
-            ValueError: it is not built, or a value has another shape.
-        """
-        if not self.built:
-            raise ValueError(
-                "You are calling `set_weights()` on an optimizer that has not yet been built. Please call "
-                "`optimizer.build(trainable_variables)` to create the optimizer weights before calling "
-                "`set_weights()`."
-            )
-        for variable, weight in zip(self.variables, weights, strict=False):
-            if tuple(variable.shape) != tuple(weight.shape):
-                raise ValueError(
-                    f"Optimizer variable {variable.name} has shape {variable.shape} not compatible with provided "
-                    f"weight shape {weight.shape}."
-                )
-            variable.assign(weight)
-
-    def save_own_variables(self, store: Any) -> None:
-        """Put the values of its variables into a mapping, under their numbers. Waits."""
-        variables = self.variables
-        values = tf.fetch(*variables) if len(variables) > 1 else [tf.fetch(*variables)]
-        for i, value in enumerate(values):
-            store[str(i)] = value
-
-    def load_own_variables(self, store: Mapping[str, Any]) -> None:
-        """Take the values that `save_own_variables` put into a mapping."""
-        variables = self.variables
-        if len(store.keys()) != len(variables):
-            warnings.warn(
-                f"Skipping variable loading for optimizer '{self.name}', because it has {len(variables)} variables "
-                f"whereas the saved optimizer has {len(store.keys())} variables. ",
-                stacklevel=2,
-            )
-            return
-        for i, variable in enumerate(variables):
-            variable.assign(store[str(i)])
+    # --- configuration -----------------------------------------------------------------------------------------------
 
     def get_config(self) -> dict[str, Any]:
         """Its settings, as plain values. Waits for the learning rate, which may have been set."""
@@ -568,15 +457,6 @@ def _check_average(momentum: float, frequency: Any) -> None:
         raise ValueError(
             f"`ema_overwrite_frequency` must be an integer >= 1 or None. Received: ema_overwrite_frequency={frequency}"
         )
-
-
-def _initial(initializer: Any, shape: Any, dtype: Any) -> Any:
-    """The first value of an optimizer's variable: made on the server."""
-    if isinstance(initializer, int | float):
-        return tf.fill(shape, tf.constant(initializer, dtype))
-    if initializer == "zeros":
-        return tf.zeros(shape, dtype)
-    return tf.keras.initializers.get(initializer)(shape, dtype=dtype)
 
 
 def _without_missing(grads: Sequence[Any], variables: list[Variable]) -> tuple[Sequence[Any], list[Variable]]:
