@@ -1,11 +1,12 @@
 """Reads: the one thing that waits.
 
-Owns: `read`, `fetch`, `Pending`, `read_summary`, `resolve_shape`; which values are remembered. Does not know the stream
-beyond starting and finishing reads.
+Owns: `read`, `fetch`, `Pending`, `read_edges`, `read_summary`, `resolve_shape`; which values are remembered. Does not
+know the stream beyond starting and finishing reads.
 """
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -25,18 +26,23 @@ if TYPE_CHECKING:
 
 _REMEMBER: Final = 64 * 1024
 """Bytes of a value that a tensor keeps once it was read."""
+_MOST_ITEMS: Final = 2**20
+"""Entries at an edge that the server picks at most."""
+_RANK: Final = 6
+"""The rank that is reckoned with where it is not known."""
 
 
 class _Wanted:
     """A tensor's value on its way."""
 
-    __slots__ = ("_found", "download", "read", "session", "tensor")
+    __slots__ = ("_found", "download", "read", "session", "tensor", "whole")
 
     def __init__(self, tensor: Operand, *summary: int) -> None:
         session = tensor._session
         assert session is not None
         self.tensor = tensor
         self.session = session
+        self.whole = not summary
         self.read: Read = session.start_read(tensor._operand, *summary)
         self.download: Any = None
         self._found: np.ndarray[Any, Any] | None = None
@@ -46,7 +52,7 @@ class _Wanted:
         read too.
         """
         size = size_known(self.tensor._spec)
-        if size is not None and size > MAX_INLINE:
+        if self.whole and size is not None and size > MAX_INLINE:
             if beside:
                 self.download = self.session.background(self.session.download, self.read, self.tensor._spec).result
             else:
@@ -58,6 +64,15 @@ class _Wanted:
         if self._found is None:
             self._found = self._receive()
         return self._found
+
+    def edges(self) -> tuple[np.ndarray[Any, Any], tuple[int, ...]]:
+        """The value or its edges, as they were sent, and the whole value's shape."""
+        shape = self.read.shape
+        if shape is None:
+            return self.value(), self.value().shape
+        if type(self.tensor) is Tensor and not self.tensor._spec.is_static:
+            self.tensor._spec = Spec(self.tensor._spec.dtype, shape)
+        return self.read.value, shape
 
     def _receive(self) -> np.ndarray[Any, Any]:
         found = self.read.value
@@ -86,11 +101,14 @@ class _Wanted:
 
 
 def _start(tensors: list[Operand], beside: bool = False) -> list[_Wanted]:
-    wanted = [_Wanted(t) for t in tensors]
+    return _started([_Wanted(t) for t in tensors], beside or len(tensors) > 1)
+
+
+def _started(wanted: list[_Wanted], beside: bool) -> list[_Wanted]:
     for session in {id(w.session): w.session for w in wanted}.values():
         session.flush()
     for w in wanted:
-        w.start(beside=beside or len(wanted) > 1)
+        w.start(beside)
     return wanted
 
 
@@ -215,22 +233,41 @@ class Pending:
         return found if len(self._operands) > 1 else [found]
 
 
+def read_edges(
+    tensors: Sequence[Operand], items: int, threshold: int = 0
+) -> list[tuple[np.ndarray[Any, Any], tuple[int, ...]]]:
+    """What a print needs of several tensors, in one wait, or none when all are known: values and their shapes.
+
+    Of a value with more than `threshold` elements that is not known here, only `items` entries at both ends of each
+    axis; all of it where `items` is not positive.
+    """
+    unknown = {id(t): t for t in tensors if getattr(t, "_value", None) is None}
+    found: dict[int, tuple[Any, tuple[int, ...]]] = {}
+    if unknown:
+        session = next(iter(unknown.values()))._session
+        assert session is not None
+        with session.waiting():
+            wanted = [_Wanted(t, *_summary(t._spec, items, threshold)) for t in unknown.values()]
+            _started(wanted, beside=len(wanted) > 1)
+            session.finish_reads([w.read for w in wanted])
+            found = {id(w.tensor): w.edges() for w in wanted}
+    for t in tensors:
+        if id(t) not in found:
+            value = t._value
+            found[id(t)] = value, value.shape
+    return [found[id(t)] for t in tensors]
+
+
+def _summary(spec: Spec, items: int, threshold: int) -> tuple[int, ...]:
+    """The fields of a read of edges; none where these could be more than is sent inline."""
+    sizes = [2 * items] * _RANK if spec.shape is None else [2 * items if d is None else d for d in spec.shape]
+    fits = 0 < items < _MOST_ITEMS and math.prod(min(d, 2 * items) for d in sizes) * spec.dtype.size <= MAX_INLINE
+    return (items, threshold) if fits else ()
+
+
 def read_summary(tensor: Tensor) -> tuple[np.ndarray[Any, Any], tuple[int, ...]]:
-    """What a print needs, in one wait: the value and its shape, of a long value only the edges."""
-    items, threshold = edge_items(), summary_threshold()
-    if tensor._value is not None:
-        return tensor._value, tensor._value.shape
-    session = tensor._session
-    assert session is not None
-    with session.waiting():
-        wanted = _Wanted(tensor, items, threshold)
-        session.flush()
-        session.finish_reads([wanted.read])
-    if wanted.read.shape is None:
-        return wanted.value(), wanted.value().shape
-    if not tensor._spec.is_static:
-        tensor._spec = Spec(tensor._spec.dtype, wanted.read.shape)
-    return wanted.read.value, wanted.read.shape
+    """What a `repr` needs, in one wait: the value and its shape, of a long value only the edges."""
+    return read_edges([tensor], edge_items(), summary_threshold())[0]
 
 
 def resolve_shape(tensor: Tensor) -> None:
