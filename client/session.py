@@ -278,7 +278,7 @@ class Session:
                 self._transit_changed.wait(_POLL)
                 self.check()
             self._transit += data.nbytes
-        source = Source(_bytes_of(data), copied)
+        source = Source(wire.array_bytes(data), copied)
         self.background(self._upload, number, source)
         source.copy()
         return number
@@ -301,7 +301,7 @@ class Session:
 
         def allocate() -> memoryview:  # only once the server has the value: until then its size is a claim
             result.append(np.empty(spec.shape, spec.dtype.numpy))
-            return _bytes_of(result[0])
+            return wire.array_bytes(result[0])
 
         try:
             if not payloads.download(self.endpoint, self.id, read.number, allocate, self.alive):
@@ -455,12 +455,6 @@ def _nothing() -> None:
 
 def _never(read: Read) -> bool:
     return False
-
-
-def _bytes_of(array: np.ndarray[Any, Any]) -> memoryview:
-    """The bytes of a C-contiguous array, not copied."""
-    flat: Any = array.reshape(-1).view(np.uint8)
-    return memoryview(flat)
 
 
 _SESSIONS: weakref.WeakSet[Session] = weakref.WeakSet()

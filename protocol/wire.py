@@ -97,11 +97,15 @@ class Item(IntEnum):
     READ_DONE = 9
     TAPE = 10
     GRADIENT = 11
+    READ_MANY = 13
+    STORE = 14
+    LOAD = 15
     VALUE = 32
     PAYLOAD = 33
     READ_FAILED = 34
     FAILED = 35
     REPORT = 36
+    PAYLOADS = 37
 
 
 FIELDS: Final[dict[int, tuple[str, ...]]] = {
@@ -117,11 +121,15 @@ FIELDS: Final[dict[int, tuple[str, ...]]] = {
     Item.READ_DONE: ("read",),
     Item.TAPE: ("id",),
     Item.GRADIENT: ("tape", "targets", "sources", "outs", "seeds?", "keep?"),
+    Item.READ_MANY: ("read", "ids"),
+    Item.STORE: ("read", "file", "head", "ids"),
+    Item.LOAD: ("id", "file", "offset", "dtype", "shape", "checksum?", "device?"),
     Item.VALUE: ("read", "value", "shape?"),
     Item.PAYLOAD: ("read", "dtype", "shape"),
     Item.READ_FAILED: ("read", "code", "message", "op", "item"),
     Item.FAILED: ("item", "code", "message", "op"),
     Item.REPORT: ("read", "report"),
+    Item.PAYLOADS: ("read", "dtypes", "shapes"),
 }
 """The fields after the kind, in order; those with a question mark may be left out from the end."""
 
@@ -166,6 +174,12 @@ def decode_array(data: bytes) -> np.ndarray[Any, Any]:
     if len(data) - start != count * kind.size:
         raise ProtocolError(f"an array value of shape {shape} and dtype {kind.name} has {len(data) - start} bytes")
     return np.frombuffer(data, kind.numpy, count, start).reshape(shape)
+
+
+def array_bytes(value: np.ndarray[Any, Any]) -> memoryview:
+    """The bytes of a C-contiguous array, not copied."""
+    flat: Any = value.reshape(-1).view(np.uint8)
+    return memoryview(flat)
 
 
 def checked_count(shape: Iterable[int]) -> int:

@@ -1,4 +1,4 @@
-"""The FastAPI application: routes over sessions, frames and payloads.
+"""The FastAPI application: routes over sessions, frames and payloads; those of files are in `server.file_routes`.
 
 Owns: paths, status codes and content types. Does not know what frames hold or how ops run.
 
@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, Final
 
@@ -33,6 +33,8 @@ from protocol.errors import InvalidArgumentError, NotFoundError, OpError, Protoc
 from protocol.wire import MAX_FRAME
 from server import connections
 from server.devices import Device
+from server.file_routes import add_file_routes
+from server.files import Files
 from server.http_protocol import body_reader
 from server.security import Guard, problem
 from server.session import Session, Sessions
@@ -41,6 +43,7 @@ from server.settings import Settings
 _FRAMES: Final = "application/vnd.telegrad.frames"
 _READ_WAIT: Final = 600.0
 _PIECE: Final = 2**23
+_SMALL: Final = 2**18
 _MAX_BODY: Final = 4 * MAX_FRAME
 _RANGE: Final = re.compile(r"bytes=(\d{1,18})-")
 _CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})")
@@ -48,7 +51,8 @@ _CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})")
 
 def create_app(settings: Settings, devices: list[Device]) -> FastAPI:
     """The application that serves `devices`."""
-    sessions = Sessions(settings, devices)
+    files = Files(settings.data_dir)
+    sessions = Sessions(settings, devices, files)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -65,6 +69,7 @@ def create_app(settings: Settings, devices: list[Device]) -> FastAPI:
     _add_session_routes(app, sessions)
     _add_frame_routes(app, sessions)
     _add_payload_routes(app, sessions)
+    add_file_routes(app, files)
     _add_status_routes(app, sessions)
     return app
 
@@ -170,15 +175,16 @@ def _add_payload_routes(app: FastAPI, sessions: Sessions) -> None:
 
     @app.get("/v1/sessions/{identifier}/reads/{read}")
     async def get_read(request: Request, session: Named, read: int) -> Response:
-        array = await session.payloads.get(read, _READ_WAIT)
-        if array is None:
+        arrays = await session.payloads.get(read, _READ_WAIT)
+        if arrays is None:
             raise NotFoundError(f"read {read} has no value to fetch")
-        data = memoryview(array).cast("B") if array.nbytes else memoryview(b"")
-        start = _range_start(request, len(data))
-        headers = {"content-length": str(len(data) - start), "accept-ranges": "bytes"}
+        parts = [wire.array_bytes(a) for a in arrays]
+        size = sum(map(len, parts))
+        start = _range_start(request, size)
+        headers = {"content-length": str(size - start), "accept-ranges": "bytes"}
         if start:
-            headers["content-range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"
-        return _Bytes(data[start:], 206 if start else 200, headers)
+            headers["content-range"] = f"bytes {start}-{size - 1}/{size}"
+        return _Bytes(parts, start, 206 if start else 200, headers)
 
 
 def _range_start(request: Request, size: int) -> int:
@@ -194,14 +200,32 @@ def _range_start(request: Request, size: int) -> int:
 class _Bytes(Response):
     """A body that is sent as it lies in memory, a few pieces at a time."""
 
-    def __init__(self, data: memoryview, status_code: int, headers: dict[str, str]) -> None:
+    def __init__(self, parts: list[memoryview], start: int, status_code: int, headers: dict[str, str]) -> None:
         super().__init__(status_code=status_code, headers=headers, media_type="application/octet-stream")
-        self._data = data
+        self._parts = parts
+        self._start = start
+
+    def _pieces(self) -> Iterator[memoryview]:
+        """The bytes from the start on. Small parts next to each other are put together, so that each costs no turn."""
+        skipped = self._start
+        small = bytearray()
+        for part in self._parts:
+            rest, skipped = part[skipped:], max(0, skipped - len(part))
+            if len(rest) < _SMALL:
+                small += rest
+                if len(small) < _SMALL:
+                    continue
+                rest = memoryview(b"")
+            if small:
+                yield memoryview(bytes(small))
+                small.clear()
+            for start in range(0, len(rest), _PIECE):
+                yield rest[start : start + _PIECE]
+        yield memoryview(bytes(small))
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        for start in range(0, len(self._data), _PIECE):
-            piece = self._data[start : start + _PIECE]
+        for piece in self._pieces():
             await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 

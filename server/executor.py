@@ -22,8 +22,10 @@ from protocol.ops import Op, lookup
 from protocol.placement import short_name
 from protocol.spec import Spec, element_count
 from protocol.wire import MAX_INLINE, Item, Ref
+from server import storage
 from server.backward import gradients, record
 from server.devices import Device
+from server.files import Files
 from server.kernels import KERNELS
 from server.payloads import Payloads, Upload
 from server.plans import Bound, Missing
@@ -32,7 +34,8 @@ from server.values import Poison, Store, Tape, Value, Variable
 _MAX_OPS: Final = 4096
 _MAX_ATTR_ELEMENTS: Final = 4096
 _KEEP_VIEW_UP_TO: Final = 1024
-_CANCELLABLE: Final = frozenset((Item.RUN, Item.READ, Item.GRADIENT))
+_READS: Final = frozenset((Item.READ, Item.READ_MANY, Item.STORE))
+_CANCELLABLE: Final = frozenset((Item.RUN, Item.GRADIENT, *_READS))
 
 
 class Executor:
@@ -43,13 +46,19 @@ class Executor:
     """
 
     def __init__(
-        self, devices: list[Device], limit: int, payloads: Payloads, emit: Callable[[tuple[Any, ...]], None]
+        self,
+        devices: list[Device],
+        limit: int,
+        payloads: Payloads,
+        emit: Callable[[tuple[Any, ...]], None],
+        files: Files | None = None,
     ) -> None:
         self.devices = {d.name: d for d in devices}
         self.default = devices[1] if len(devices) > 1 else devices[0]
         self.store = Store(limit)
         self.payloads = payloads
         self.emit = emit
+        self.files = files or Files(None)
         self.executed = 0
         self.cancel_through = 0
         self.ops = 0
@@ -62,7 +71,7 @@ class Executor:
             Item.RUN: self._run, Item.BIND: self._bind, Item.RELEASE: self._release, Item.READ: self._read,
             Item.CONST: self._const, Item.UPLOAD: self._upload, Item.CLEAR: self._clear, Item.VARIABLE: self._variable,
             Item.SYNC: self._sync, Item.READ_DONE: self._read_done, Item.TAPE: self._tape,
-            Item.GRADIENT: self._gradient,
+            Item.GRADIENT: self._gradient, **storage.handlers(self),
         }  # fmt: skip
 
     def execute(self, items: tuple[tuple[Any, ...], ...]) -> None:
@@ -140,7 +149,7 @@ class Executor:
         except ProtocolError:
             raise
         except Exception as error:  # whatever a kernel raises is this op's failure, not the server's
-            self._fail(op.name, outs, error, number)
+            self.fail(op.name, outs, error, number)
             return
         if op.effect:
             self._apply(op, ins, results)
@@ -294,7 +303,7 @@ class Executor:
         except ProtocolError:
             raise
         except Exception as error:
-            self._fail("gradient", flat, error, number)
+            self.fail("gradient", flat, error, number)
             return
         for source, out in zip(sources, outs, strict=True):
             ids = (out,) if type(out) is int else out
@@ -315,7 +324,8 @@ class Executor:
 
     # --- failures ----------------------------------------------------------------------------------------------------
 
-    def _fail(self, op: str, outs: Any, error: Exception, number: int) -> None:
+    def fail(self, op: str, outs: Any, error: Exception, number: int) -> None:
+        """Poison the results `outs` of item `number`, and tell the client."""
         if isinstance(error, _Poisoned):
             self._bind_all(outs, error.poison)
             return
@@ -340,9 +350,8 @@ class Executor:
                 self.store.put(tensor, entry)
 
     def _cancel(self, item: tuple[Any, ...], number: int) -> None:
-        if item[0] == Item.READ:
-            self.payloads.refuse(item[1])
-            self.emit((Item.READ_FAILED, item[1], _CANCELLED.code, _CANCELLED.message, None, number))
+        if item[0] in _READS:
+            self.refuse_read(item[1], Poison(_CANCELLED.code, _CANCELLED.message, None, number))
         elif item[0] == Item.GRADIENT:
             flat = [i for out in item[4] for i in ((out,) if type(out) is int else out)]
             self._bind_all(flat, Poison(_CANCELLED.code, _CANCELLED.message, None, number))
@@ -362,7 +371,8 @@ class Executor:
                 self.uploading.discard(tensor)
                 self.payloads.finish(entry)
 
-    def _device(self, item: tuple[Any, ...], position: int) -> Device:
+    def device_of(self, item: tuple[Any, ...], position: int) -> Device:
+        """The device that the field at `position` names, or the default."""
         name = item[position] if len(item) > position else None
         return self.default if name is None else self._place([], name)
 
@@ -372,10 +382,10 @@ class Executor:
             raise ProtocolError("a constant's value is no array")
         try:
             self.store.charge(array.nbytes)
-            device = self._device(item, 3)
+            device = self.device_of(item, 3)
             value = Value(device.take(array), Spec(BY_NUMPY[array.dtype], array.shape), device)
         except Exception as error:
-            self._fail("constant", tensor, error, number)
+            self.fail("constant", tensor, error, number)
             return
         self.store.put(tensor, value)
 
@@ -383,11 +393,11 @@ class Executor:
         _, tensor, upload, dtype, shape = item[:5]
         try:
             wire.checked_count(shape)
-            entry = self.payloads.declare(upload, Spec(dtype, shape), self._device(item, 5), self.store)
+            entry = self.payloads.declare(upload, Spec(dtype, shape), self.device_of(item, 5), self.store)
         except ProtocolError:
             raise
         except OpError as error:
-            self._fail("constant", tensor, error, number)
+            self.fail("constant", tensor, error, number)
             return
         self.store.put(tensor, entry)
         self.uploading.add(tensor)
@@ -410,7 +420,7 @@ class Executor:
         except ProtocolError:
             raise
         except OpError as error:
-            self._fail("variable", 0, error, number)
+            self.fail("variable", 0, error, number)
             value = Poison(code_of(error), str(error), "variable", number)
         self.store.put(item[1], Variable(value))
 
@@ -427,15 +437,19 @@ class Executor:
         except Exception as error:
             value = Poison(code_of(error), str(error), None, number)
         if type(value) is Poison:
-            self.payloads.refuse(read)
-            self.emit((Item.READ_FAILED, read, value.code, value.message, value.op, value.item))
+            self.refuse_read(read, value)
         elif len(item) > 4 and array.size > item[4]:
             self.emit((Item.VALUE, read, edges(array, item[3]), array.shape))
         elif array.nbytes > MAX_INLINE:
-            self.payloads.offer(read, array)
+            self.payloads.offer(read, [array])
             self.emit((Item.PAYLOAD, read, value.spec.dtype, value.spec.shape))
         else:
             self.emit((Item.VALUE, read, array))
+
+    def refuse_read(self, read: Any, poison: Poison) -> None:
+        """Answer a read with what became of its value."""
+        self.payloads.refuse(read)
+        self.emit((Item.READ_FAILED, read, poison.code, poison.message, poison.op, poison.item))
 
     def _read_done(self, item: tuple[Any, ...], number: int) -> None:
         self.payloads.withdraw(item[1])

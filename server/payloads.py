@@ -86,7 +86,7 @@ class Payloads:
         self._uploads: dict[int, Upload] = {}
         self._undeclared = 0
         self._lock = threading.Lock()
-        self._offers: dict[int, np.ndarray[Any, Any]] = {}
+        self._offers: dict[int, list[np.ndarray[Any, Any]]] = {}
         self._refused: deque[int] = deque(maxlen=_REMEMBERED)
         self._over: dict[int, int] = {}  # the last uploads that became a value, or never will, and their sizes
         self._waiting: dict[int, asyncio.Event] = {}
@@ -166,11 +166,11 @@ class Payloads:
 
     # --- reads -------------------------------------------------------------------------------------------------------
 
-    def offer(self, read: int, array: np.ndarray[Any, Any]) -> None:
-        """Pin a read's value until the client has it."""
+    def offer(self, read: int, arrays: list[np.ndarray[Any, Any]]) -> None:
+        """Pin a read's value, or values, until the client has it."""
         if len(self._offers) >= _MAX_OPEN:
             raise ResourceExhaustedError(f"more than {_MAX_OPEN} reads are pinned")
-        self._offers[read] = array
+        self._offers[read] = arrays
         self._notify(read)
 
     def refuse(self, read: int) -> None:
@@ -192,8 +192,8 @@ class Payloads:
         if event is not None:
             event.set()
 
-    async def get(self, read: int, timeout: float) -> np.ndarray[Any, Any] | None:
-        """The pinned value of `read`, awaited until it is executed; None when it failed or did not come in `timeout`
+    async def get(self, read: int, timeout: float) -> list[np.ndarray[Any, Any]] | None:
+        """The pinned values of `read`, awaited until it is executed; None when it failed or did not come in `timeout`
         seconds.
         """
         event = self._waiting.setdefault(read, asyncio.Event())

@@ -20,7 +20,7 @@ from server.settings import Settings
 _OPEN_PATHS: Final = frozenset(("/healthz", "/readyz"))
 _LOOPBACK_HOST: Final = re.compile(r"localhost|127(\.\d{1,3}){3}|\[::1\]|testserver", re.IGNORECASE)
 
-STATUS: Final = {1: 409, 3: 400, 5: 404, 7: 403, 8: 507, 12: 501, 16: 401, 64: 404, 65: 400}
+STATUS: Final = {1: 409, 3: 400, 5: 404, 7: 403, 8: 507, 9: 400, 12: 501, 16: 401, 64: 404, 65: 400}
 """HTTP status by error code; others are 500, and what a new connection mends (`SequenceGapError`) is 409."""
 
 

@@ -20,6 +20,7 @@ from protocol.stream import DEFAULT_CREDIT, UNLIMITED, Stream
 from protocol.wire import Frame, Kind
 from server.devices import Device
 from server.executor import Executor
+from server.files import Files
 from server.host import ThreadHost
 from server.payloads import Payloads
 from server.settings import Settings
@@ -45,7 +46,12 @@ class Session:
     """One client's values and its two streams."""
 
     def __init__(
-        self, identifier: str, settings: Settings, devices: list[Device], loop: asyncio.AbstractEventLoop
+        self,
+        identifier: str,
+        settings: Settings,
+        devices: list[Device],
+        loop: asyncio.AbstractEventLoop,
+        files: Files | None = None,
     ) -> None:
         self.id = identifier
         self.settings = settings
@@ -61,7 +67,7 @@ class Session:
         self._said = time.monotonic()
         self._held = False
         self.host = ThreadHost(
-            lambda emit: Executor(devices, settings.memory_limit, self.payloads, emit),
+            lambda emit: Executor(devices, settings.memory_limit, self.payloads, emit, files),
             loop, self._replies, self._progress, self._break,
         )  # fmt: skip
 
@@ -183,9 +189,10 @@ class Session:
 class Sessions:
     """All sessions of a server."""
 
-    def __init__(self, settings: Settings, devices: list[Device]) -> None:
+    def __init__(self, settings: Settings, devices: list[Device], files: Files | None = None) -> None:
         self.settings = settings
         self.devices = devices
+        self._files = files
         self.started = time.time()
         self._sessions: dict[str, Session] = {}
         self._keeper: asyncio.Task[None] | None = None
@@ -205,7 +212,8 @@ class Sessions:
             if not detached:
                 raise ResourceExhaustedError(f"{len(self._sessions)} sessions are in use, and no more are allowed")
             self.end(min(detached, key=lambda s: s.detached_at or 0.0), "evicted for a newer session")
-        session = Session(secrets.token_urlsafe(24), self.settings, self.devices, asyncio.get_running_loop())
+        loop = asyncio.get_running_loop()
+        session = Session(secrets.token_urlsafe(24), self.settings, self.devices, loop, self._files)
         self._sessions[session.id] = session
         return session
 

@@ -38,6 +38,7 @@ class Settings:
     tls_cert: str | None = None
     tls_key: str | None = None
     stop_with_stdin: bool = False
+    data_dir: Path | None = None
 
     @property
     def loopback(self) -> bool:
@@ -110,6 +111,12 @@ def parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
     add("--tls-cert", default=default("TLS_CERT", None), help="certificate chain, PEM [TELEGRAD_TLS_CERT]")
     add("--tls-key", default=default("TLS_KEY", None), help="private key, PEM [TELEGRAD_TLS_KEY]")
     add(
+        "--data-dir",
+        type=Path,
+        default=default("DATA_DIR", None),
+        help="directory for what clients keep under server:// names; none: they cannot [TELEGRAD_DATA_DIR]",
+    )
+    add(
         "--log-level",
         choices=("debug", "info", "warning", "error"),
         default=default("LOG_LEVEL", "info"),
@@ -146,7 +153,7 @@ def parse(arguments: Sequence[str] | None = None, environ: Mapping[str, str] = o
         token=None if given.no_auth else token or secrets.token_urlsafe(24),
         session_ttl=given.session_ttl, memory_limit=given.memory_limit, max_sessions=given.max_sessions,
         heartbeat=given.heartbeat, log_level=given.log_level, allowed_origins=tuple(given.allow_origin),
-        tls_cert=given.tls_cert, tls_key=given.tls_key, stop_with_stdin=given.stop_with_stdin,
+        tls_cert=given.tls_cert, tls_key=given.tls_key, stop_with_stdin=given.stop_with_stdin, data_dir=given.data_dir,
     )  # fmt: skip
     if made and not settings.loopback:
         command.error(

@@ -10,7 +10,7 @@ import pytest
 from protocol import attrs, dtypes, errors, spec, stream, wire
 from protocol.errors import ProtocolError
 from protocol.wire import FIELDS, Item, Kind, Ref
-from server import app, executor, payloads, security, values
+from server import app, executor, file_routes, files, payloads, security, storage, values
 from tests.protocol.golden import README, encode_frame, encode_item, examples, meaning, section, tables
 
 ITEMS, VALUES, FRAMES = examples(0), examples(1), examples(2)
@@ -124,7 +124,8 @@ def test_the_routes():
     for cell, _ in tables("Carriers")[0]:
         for method, path in re.findall(r"`(\w+) ([^`?]+)[^`]*`", cell):
             documented.add((method, re.sub(r"\{\w+\}", "{}", path)))
-    served = set(re.findall(r"^    (\w+) +(/\S*?)(?:\?\S*)?(?=\s)", app.__doc__ or "", re.MULTILINE))
+    modules = (app.__doc__ or "") + (file_routes.__doc__ or "")
+    served = set(re.findall(r"^    (\w+) +(/\S*?)(?:\?\S*)?(?=\s)", modules, re.MULTILINE))
     served = {(method, re.sub(r"\{\w+\}", "{}", path)) for method, path in served}
     assert documented - {("GET", "/healthz"), ("GET", "/readyz")} == served
 
@@ -147,6 +148,9 @@ def test_the_limits():
         "tensors in a session": values.MAX_TENSORS,
         "open uploads, pinned reads": payloads._MAX_OPEN,
         "bytes of an HTTP body of frames": app._MAX_BODY,
+        "bytes of a STORE's head": storage._MAX_HEAD,
+        "bytes of a file in a PUT": file_routes.MAX_PUT,
+        "characters of a file's name": files.MAX_NAME,
     }
 
 

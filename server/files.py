@@ -1,0 +1,103 @@
+"""The files that clients keep on the server, under one data directory.
+
+Owns: `Files`: names and what is behind them, written whole or not at all. Does not know what is in them, tensors, or
+HTTP. Clients give names, never paths: parts of letters, digits, `.`, `_`, `-` and `+` between slashes, none of which
+starts with a dot, and no link is followed out of the directory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any, Final
+
+from protocol.errors import FailedPreconditionError, InvalidArgumentError, NotFoundError
+
+MAX_NAME: Final = 512
+_PART: Final = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9._+-]{0,199}")
+_TEMPORARY: Final = ".part-"
+
+
+class Files:
+    """Named files below `root`; with no root every use is refused."""
+
+    def __init__(self, root: str | os.PathLike[str] | None) -> None:
+        self._root = None if root is None else Path(root).resolve() / "files"
+
+    def path(self, name: Any) -> Path:
+        """Where the file called `name` is, or would be.
+
+        Raises:
+            FailedPreconditionError: the server has no data directory.
+            InvalidArgumentError: `name` is no name.
+        """
+        if self._root is None:
+            raise FailedPreconditionError(
+                "this server keeps no files: start it with --data-dir (TELEGRAD_DATA_DIR), or use a path on your own "
+                "machine instead of server://"
+            )
+        parts = name.split("/") if isinstance(name, str) and len(name) <= MAX_NAME else []
+        if not parts or not all(_PART.fullmatch(part) for part in parts):
+            raise InvalidArgumentError(
+                f"{name!r:.100} is no file name: letters, digits and ._+- between slashes, no part starting with a dot"
+            )
+        found = self._root.joinpath(*parts)
+        if found.parent.exists() and not found.parent.resolve().is_relative_to(self._root):
+            raise InvalidArgumentError(f"{name!r} leads out of the server's data directory")
+        return found
+
+    @contextlib.contextmanager
+    def writing(self, name: Any) -> Iterator[IO[bytes]]:
+        """A file to write to, which takes the name when the block ends without an error and its bytes are on disk."""
+        path = self.path(name)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        temporary = path.with_name(f"{_TEMPORARY}{secrets.token_hex(8)}")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        try:
+            with open(os.open(temporary, flags, 0o600), "wb", buffering=0) as file:
+                yield file
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+    def existing(self, name: Any) -> Path:
+        """The path of a file that is there. Raises NotFoundError."""
+        path = self.path(name)
+        if path.is_symlink() or not path.is_file():
+            raise NotFoundError(f"the server has no file {name!r}")
+        return path
+
+    def delete(self, name: Any) -> None:
+        """Remove a file, and the directories that become empty by it. Raises NotFoundError."""
+        path = self.existing(name)
+        path.unlink()
+        assert self._root is not None
+        for parent in path.parents:
+            if parent == self._root or not parent.is_relative_to(self._root):
+                break
+            try:
+                parent.rmdir()
+            except OSError:
+                break
+
+    def listed(self, prefix: str = "") -> list[dict[str, Any]]:
+        """The files whose names start with `prefix`, by name: `name`, `bytes` and `modified` (seconds since 1970)."""
+        if self._root is None:
+            self.path("x")
+        assert self._root is not None
+        found = []
+        for folder, _, names in os.walk(self._root):
+            for each in names:
+                path = Path(folder, each)
+                name = path.relative_to(self._root).as_posix()
+                if name.startswith(prefix) and not each.startswith(_TEMPORARY) and not path.is_symlink():
+                    with contextlib.suppress(FileNotFoundError):
+                        about = path.stat()
+                        found.append({"name": name, "bytes": about.st_size, "modified": about.st_mtime})
+        return sorted(found, key=lambda f: str(f["name"]))
