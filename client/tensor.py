@@ -42,6 +42,22 @@ class Operand:
         """The element type."""
         return self._spec.dtype
 
+    def _described(self, text: str) -> str:
+        """The `repr`, given the text of the value."""
+        raise NotImplementedError
+
+    def _repr_html_(self) -> str | None:
+        """For Jupyter: the value as a table. One wait."""
+        from client.html import operand_html
+
+        return operand_html(self)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        """For Jupyter, which asks for text and HTML at once: both from one read."""
+        from client.html import operand_bundle
+
+        return operand_bundle(self)
+
     if TYPE_CHECKING:  # `client.operators` installs the operators
 
         def __getattr__(self, name: str) -> Any: ...
@@ -253,7 +269,9 @@ class Tensor(Operand):
     def __repr__(self) -> str:
         if self._is_symbolic:
             return f"<KerasTensor shape={self._spec.shape}, dtype={self._spec.dtype.name}>"
-        text = self._text(True)
+        return self._described(self._text(True))
+
+    def _described(self, text: str) -> str:
         return f"<tf.Tensor: shape={self.shape}, dtype={self._spec.dtype.name}, numpy={text}>"
 
     def __format__(self, spec: str) -> str:

@@ -182,7 +182,9 @@ class Variable(Operand):
         return format(self._snapshot(), spec) if spec else repr(self)
 
     def __repr__(self) -> str:
-        text = self._snapshot()._text(True)
+        return self._described(self._snapshot()._text(True))
+
+    def _described(self, text: str) -> str:
         return f"<tf.Variable '{self.name}' shape={self.shape} dtype={self._spec.dtype.name}, numpy={text}>"
 
     def __copy__(self) -> Any:

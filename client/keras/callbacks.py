@@ -234,6 +234,11 @@ class History(Callback):
             self.history.setdefault(name, []).append(value)
         self.model.history = self
 
+    def _repr_html_(self) -> str | None:
+        from client.html import history_html
+
+        return history_html(self)
+
 
 @public("keras.callbacks.LambdaCallback")
 class LambdaCallback(Callback):

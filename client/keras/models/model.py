@@ -110,6 +110,11 @@ class Model(Trainer, Layer):
 
         summary(self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range)
 
+    def _repr_html_(self) -> str:
+        from client.keras.models.summary import summary_html
+
+        return summary_html(self)
+
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
         """A model made of what `get_config` gave.

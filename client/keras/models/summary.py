@@ -1,6 +1,6 @@
 """The table that `Model.summary` prints.
 
-Owns: `summary`, its layout, which is Keras'. Asks the server nothing.
+Owns: `summary`, its layout, which is Keras'; `contents`, what is in it. Asks the server nothing.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from client import nest
+from client.html import table
 from client.keras.layers.layer import Layer
 from protocol.spec import element_count
 
@@ -28,27 +29,38 @@ def summary(
     layer_range: Sequence[str] | None = None,
 ) -> None:
     """Print the layers of a model, as `Model.summary` says. Raises ValueError."""
-    calls = _calls(model)
-    header = ["Layer (type)", "Output Shape", "Param #"]
-    default, ends = (88, [0.45, 0.8, 1.0]) if calls is None else (108, [0.3, 0.56, 0.74, 1.0])
-    if calls is not None:
-        header.append("Connected to")
+    header, rows, totals = contents(model, nested, show_trainable, layer_range)
+    default, ends = (108, [0.3, 0.56, 0.74, 1.0]) if "Connected to" in header else (88, [0.45, 0.8, 1.0])
     ends = list(positions) if positions else ends
     if show_trainable:
-        header.append("Trainable")
         default += 12
         ends = [*(0.9 * end for end in ends), 1.0]
     length = line_length or min(default, shutil.get_terminal_size().columns - 4)
-    layers = _within(list(model.layers), layer_range)
-    rows = [_row(depth, layer, calls, show_trainable) for layer in layers for depth, layer in _nested(layer, nested)]
-    lines = [f'Model: "{model.name}"', *_table(header, rows, _widths(ends, length)), *_totals(model)]
+    lines = [f'Model: "{model.name}"', *_table(header, rows, _widths(ends, length)), *totals]
     if print_fn is None:
         print("\n".join(lines))
     else:
         print_fn("\n".join([*lines, ""]))
 
 
+def summary_html(model: Any) -> str:
+    """The same for Jupyter."""
+    return table(f'Model: "{model.name}"', *contents(model))
+
+
 # --- what is in it ---------------------------------------------------------------------------------------------------
+
+
+def contents(
+    model: Any, nested: bool = False, show_trainable: bool = False, layer_range: Sequence[str] | None = None
+) -> tuple[list[str], list[list[str]], list[str]]:
+    """The header, the rows and the lines below them, as texts. Raises ValueError for a range of unknown layers."""
+    calls = _calls(model)
+    header = ["Layer (type)", "Output Shape", "Param #"]
+    header += ["Connected to"] * (calls is not None) + ["Trainable"] * show_trainable
+    layers = _within(list(model.layers), layer_range)
+    rows = [_row(depth, layer, calls, show_trainable) for layer in layers for depth, layer in _nested(layer, nested)]
+    return header, rows, _totals(model)
 
 
 def _calls(model: Any) -> list[Any] | None:
