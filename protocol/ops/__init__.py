@@ -22,6 +22,7 @@ from protocol.ops import (
     segments,
     sorting,
     special,
+    summaries,
     variables,
 )
 from protocol.ops.registry import OPS, Op, Specs, lookup
@@ -52,5 +53,6 @@ __all__ = [
     "segments",
     "sorting",
     "special",
+    "summaries",
     "variables",
 ]

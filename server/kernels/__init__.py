@@ -22,6 +22,7 @@ from server.kernels import (
     segments,
     sorting,
     special,
+    summaries,
     variables,
 )
 from server.kernels.registry import KERNELS
@@ -49,5 +50,6 @@ __all__ = [
     "segments",
     "sorting",
     "special",
+    "summaries",
     "variables",
 ]
