@@ -52,7 +52,7 @@ from client import autograph, bitwise, config, dtypes, linalg, math, nest, nn, r
 half, double = float16, float64
 newaxis = None
 
-_LAZY = {"keras": "client.keras", "data": "client.data"}
+_LAZY = {"keras": "client.keras", "data": "client.data", "train": "client.train"}
 
 
 def __getattr__(name: str) -> Any:

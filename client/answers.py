@@ -69,7 +69,8 @@ class Failures:
             del self._errors[next(iter(self._errors))]
         with self._lock:
             self._untold.append((item, error))
-        print(f"telegrad: {op} failed: {error}".replace("\n  ", ", "), file=sys.stderr)
+        summary = message.partition("\n\n")[0] + self._located(item)
+        print(f"telegrad: {op} failed: {summary}".replace("\n  ", ", "), file=sys.stderr)
 
     def error(self, item: int, code: int, message: str, op: str | None) -> Exception:
         """The error of a failed item: the one that was told, if it was."""

@@ -12,6 +12,7 @@ import os
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from protocol.errors import OpError, UnavailableError
@@ -105,11 +106,24 @@ def _not_ours() -> None:
     """A server that somebody else runs may come back."""
 
 
+_before_leaving: Final[list[Callable[[], None]]] = []
+
+
+def before_leaving(function: Callable[[], None]) -> None:
+    """Have a function called before each `disconnect`, while the session can still be used: it waits for what the
+    program's back is doing, such as writing files.
+    """
+    _before_leaving.append(function)
+
+
 def disconnect() -> None:
     """Leave the server, which frees what this program holds there; an embedded server ends. Tensors of the session are
     gone.
     """
     global _session, _link, _server
+    if _session is not None:
+        for function in _before_leaving:
+            function()
     with _lock:
         session, link, server = _session, _link, _server
         _session = _link = _server = None

@@ -1,11 +1,13 @@
-"""The names of `tf.debugging`: the assertions of `client.value_checks` and `client.shape_checks`, and settings."""
+"""The names of `tf.debugging`: the assertions of `client.value_checks` and `client.shape_checks`, the switch of
+`client.numeric_checks`, and settings.
+"""
 
 from __future__ import annotations
 
-from client import shape_checks, value_checks
+from client import numeric_checks, shape_checks, value_checks
 from client.api import names_in, public
 
-assert shape_checks and value_checks
+assert numeric_checks and shape_checks and value_checks
 
 _settings = {"traceback_filtering": True, "log_device_placement": False}
 

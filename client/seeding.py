@@ -1,6 +1,7 @@
 """Who counts for the random ops that are called without a generator: the global seed and what has been drawn under it.
 
-Owns: `set_seed`, `next_stream`. Does not know distributions; `protocol.philox` says what a seed and a counter mean.
+Owns: `set_seed`, `next_stream`, `new_key`. Does not know distributions; `protocol.philox` says what a seed and a
+counter mean.
 
 A value is decided by a seed (two numbers) and a counter, which a random op carries to the server as attributes:
 
@@ -111,3 +112,11 @@ def next_stream(op: str, dtype: str = "", seed: Any = None) -> tuple[tuple[int, 
         count = _counts[key]
         _counts[key] = count + 1
         return (_DEFAULT_SEED if _global_seed is None else _global_seed, own), count
+
+
+def new_key() -> int:
+    """A key for a stream of one's own, drawn from those without a seed."""
+    from protocol.philox import SPLIT, Words
+
+    seed, counter = next_stream("key")
+    return signed(int(Words(seed, counter, SPLIT).take(1)[0]))

@@ -30,7 +30,7 @@ from client.answers import Failures, Read
 from client.interrupts import Uninterrupted
 from client.sites import Site, Sites
 from client.transport import Endpoint, payloads
-from client.transport.payloads import Source
+from client.transport.payloads import FileSource, Source
 from protocol import wire
 from protocol.errors import OpError, SessionLostError, error_from
 from protocol.ops import Op
@@ -271,19 +271,24 @@ class Session:
 
         Copying and sending go on at the same time. Blocks while too many bytes are in transit.
         """
-        number = next(self._numbers)
-        with self._transit_changed:
-            while self._transit and self._transit + data.nbytes > _BYTES_IN_TRANSIT:
-                self.stalls += 1
-                self._transit_changed.wait(_POLL)
-                self.check()
-            self._transit += data.nbytes
         source = Source(wire.array_bytes(data), copied)
-        self.background(self._upload, number, source)
+        number = self.upload_from(source)
         source.copy()
         return number
 
-    def _upload(self, number: int, source: Source) -> None:
+    def upload_from(self, source: Source | FileSource) -> int:
+        """Send the bytes of `source` beside the stream; the upload's number. Blocks as `start_upload` does."""
+        number = next(self._numbers)
+        with self._transit_changed:
+            while self._transit and self._transit + source.nbytes > _BYTES_IN_TRANSIT:
+                self.stalls += 1
+                self._transit_changed.wait(_POLL)
+                self.check()
+            self._transit += source.nbytes
+        self.background(self._upload, number, source)
+        return number
+
+    def _upload(self, number: int, source: Source | FileSource) -> None:
         try:
             self.bytes_sent += payloads.upload(self.endpoint, self.id, number, source, self.alive)
         except (OSError, OpError) as error:

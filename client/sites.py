@@ -10,10 +10,12 @@ import sys
 from collections import deque
 from collections.abc import Sequence
 from types import CodeType, FrameType
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 Site: TypeAlias = tuple[CodeType, int]
 
+_PACKAGES: Final = frozenset(("client", "protocol", "contextlib"))
+"""Whose frames are not the user's: ours, and those that Python puts between ours."""
 _ours: set[int] = set()
 
 
@@ -23,9 +25,9 @@ def here() -> Site | None:
     while frame is not None:
         names = frame.f_globals
         if id(names) not in _ours:
-            if names.get("__name__", "").partition(".")[0] != "client":
+            if names.get("__name__", "").partition(".")[0] not in _PACKAGES:
                 return frame.f_code, frame.f_lasti
-            _ours.add(id(names))  # a module of ours is never unloaded, so the number stays its own
+            _ours.add(id(names))  # a module of these is never unloaded, so the number stays its own
         frame = frame.f_back
     return None
 
@@ -41,12 +43,17 @@ def file_and_line(site: Site) -> tuple[str, int]:
     return code.co_filename, line
 
 
+def source_of(file: str, line: int) -> str:
+    """The text of a line, as far as it can be found."""
+    return linecache.getline(file, line).strip()
+
+
 def describe(site: Site | None) -> str:
     """`train.py:12, in step: loss = model(x)`."""
     if site is None:
         return "an unknown line"
     name, line = file_and_line(site)
-    text = linecache.getline(name, line).strip()
+    text = source_of(name, line)
     return f"{name}:{line}, in {site[0].co_name}" + (f": {text}" if text else "")
 
 

@@ -1,18 +1,20 @@
 """Which objects belong to an object: the layers, variables and metrics in its attributes, also in lists and dicts.
 
-Owns: `children`, `Tracked`. Does not know what a layer does. The names of the edges are those of the attributes, list
-positions and dict keys, so that a checkpoint can find everything again.
+Owns: `Tracked`, `Stateful`, `children`, and what waits for a child that is not there yet. Does not know what a layer
+does, nor files. The names of the edges are those of the attributes, list positions and dict keys, so that a checkpoint
+can find everything again.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final, Protocol
 
 from client.variable import Variable
 
 _PLAIN = (str, bytes, int, float, bool, type(None))
+_WAITING: Final = "_self_waiting"
 
 
 class Tracked:
@@ -21,26 +23,59 @@ class Tracked:
     Attributes whose names start with `_self_` or `_untracked_` are not looked at.
     """
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+        if _WAITING in self.__dict__:
+            settle(self)
+
     def _edges(self) -> Iterator[tuple[str, Any]]:
         """The named values in which its children are."""
         for name, value in self.__dict__.items():
             if not name.startswith(("_self_", "_untracked_")):
                 yield name, value
 
+    def _checkpoint_edges(self) -> Iterator[tuple[str, Any]]:
+        """The named values by which a checkpoint finds its children."""
+        return self._edges()
+
+
+class Stateful(Tracked):
+    """What has a state on the client that checkpoints keep: plain numbers, texts, lists and dicts."""
+
+    def _checkpoint_state(self) -> Any:
+        raise NotImplementedError
+
+    def _restore_state(self, state: Any) -> None:
+        raise NotImplementedError
+
 
 def children(owner: Any) -> Iterator[tuple[str, Any]]:
     """The variables, tracked objects and containers of them that belong to `owner`, by name, each once."""
-    if isinstance(owner, Tracked):
-        edges = owner._edges()
-    elif isinstance(owner, Mapping):
-        edges = ((str(k), v) for k, v in owner.items())
-    elif isinstance(owner, list | tuple):
-        edges = ((str(i), v) for i, v in enumerate(owner))
-    else:
-        return
-    for name, value in edges:
+    for name, value in edges(owner):
         if isinstance(value, Variable | Tracked) or (isinstance(value, list | tuple | dict) and holds(value)):
             yield name, value
+
+
+def edges(owner: Any) -> Iterable[tuple[str, Any]]:
+    """All named values in which a checkpoint looks for children."""
+    if isinstance(owner, Tracked):
+        return owner._checkpoint_edges()
+    if isinstance(owner, Mapping):
+        return ((str(k), v) for k, v in owner.items())
+    if isinstance(owner, list | tuple):
+        return ((str(i), v) for i, v in enumerate(owner))
+    return ()
+
+
+def and_unheld(found: Iterable[tuple[str, Any]], variables: Iterable[Any], name: str) -> Iterator[tuple[str, Any]]:
+    """Edges, and then those of `variables` that none of them leads to, as `name` and their positions."""
+    held: set[int] = set()
+    for edge in found:
+        held.update(id(each) for each in members(edge[1]))
+        yield edge
+    for i, variable in enumerate(variables):
+        if id(variable) not in held:
+            yield f"{name}_{i}", variable
 
 
 def holds(value: Any) -> bool:
@@ -64,6 +99,105 @@ def members(value: Any) -> Iterator[Any]:
     elif isinstance(value, list | tuple):
         for each in value:
             yield from members(each)
+
+
+# --- children that come later ----------------------------------------------------------------------------------------
+
+
+class Waiting(Protocol):
+    """What a checkpoint has for a child that is not there yet."""
+
+    order: int
+    """Of several for one child, the one with the highest comes first."""
+
+    def arrive(self, owner: Any, name: str, child: Any) -> None:
+        """The child is there."""
+
+
+def await_child(owner: Any, name: str, waiting: Waiting) -> Any:
+    """Have `waiting` told when `owner` gets a child called `name`.
+
+    A plain list or dict cannot tell: one that does has to take its place, and is given; else the owner itself.
+    """
+    if not isinstance(owner, Tracked | TrackedList | TrackedDict):
+        if isinstance(owner, list):
+            owner = TrackedList(owner)
+        elif isinstance(owner, dict):
+            owner = TrackedDict(owner)
+        else:
+            return owner  # a tuple gets no children any more
+    owner.__dict__.setdefault(_WAITING, {}).setdefault(name, []).append(waiting)
+    return owner
+
+
+def settle(owner: Any) -> None:
+    """Give children that are there now what has waited for them."""
+    if not owner.__dict__.get(_WAITING):
+        return
+    for name, child in list(edges(owner)):
+        if isinstance(child, Variable | Tracked | list | tuple | dict):
+            arrived(owner, name, child)
+
+
+def arrived(owner: Any, name: str, child: Any) -> None:
+    """Give a child what has waited for it."""
+    waiting: dict[str, list[Waiting]] = getattr(owner, "__dict__", {}).get(_WAITING, {})
+    for each in sorted(waiting.pop(name, ()), key=lambda w: -w.order):
+        each.arrive(owner, name, child)
+
+
+def replace(owner: Any, name: str, old: Any, new: Any) -> None:
+    """Put another container in the place of a child."""
+    if isinstance(owner, dict):
+        key = next(k for k, v in owner.items() if v is old and str(k) == name)
+        dict.__setitem__(owner, key, new)
+    elif isinstance(owner, list):
+        list.__setitem__(owner, int(name), new)
+    elif isinstance(owner, Tracked) and owner.__dict__.get(name) is old:
+        setattr(owner, name, new)
+
+
+class TrackedList(list):  # type: ignore[type-arg]
+    """A list that a checkpoint has more children for than it holds."""
+
+    def append(self, value: Any) -> None:
+        """As a list's; so are the others."""
+        super().append(value)
+        settle(self)
+
+    def extend(self, values: Iterable[Any]) -> None:
+        for value in values:
+            self.append(value)
+
+    def insert(self, index: Any, value: Any) -> None:
+        super().insert(index, value)
+        settle(self)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        super().__setitem__(index, value)
+        settle(self)
+
+    def __iadd__(self, values: Iterable[Any]) -> TrackedList:  # type: ignore[misc]
+        self.extend(values)
+        return self
+
+
+class TrackedDict(dict):  # type: ignore[type-arg]
+    """A dict that a checkpoint has more children for than it holds."""
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        super().__setitem__(key, value)
+        settle(self)
+
+    def update(self, *args: Any, **kwargs: Any) -> None:
+        """As a dict's; so are the others."""
+        super().update(*args, **kwargs)
+        settle(self)
+
+    def setdefault(self, key: Any, default: Any = None) -> Any:
+        found = super().setdefault(key, default)
+        settle(self)
+        return self[key] if found is default else found
 
 
 def snake_case(name: str) -> str:

@@ -47,7 +47,7 @@ class Variable(Operand):
     <tf.Variable 'Variable:0' shape=(2,) dtype=float32, numpy=array([2., 3.], dtype=float32)>
     """
 
-    __slots__ = ("__weakref__", "_handle_name", "_reading", "_trainable")
+    __slots__ = ("__weakref__", "_handle_name", "_reading", "_restored_by", "_trainable")
 
     def __init__(
         self,
@@ -66,6 +66,7 @@ class Variable(Operand):
     ) -> None:
         self._operand = None
         self._reading: Any = None
+        self._restored_by = 0  # the number of the restore that gave it its value
         if initial_value is None:
             raise ValueError("The `initial_value` arg to `tf.Variable` must not be None.")
         value = initial_value() if callable(initial_value) else initial_value

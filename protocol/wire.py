@@ -97,9 +97,11 @@ class Item(IntEnum):
     READ_DONE = 9
     TAPE = 10
     GRADIENT = 11
+    SET = 12
     READ_MANY = 13
     STORE = 14
     LOAD = 15
+    RECORDS = 16
     VALUE = 32
     PAYLOAD = 33
     READ_FAILED = 34
@@ -121,9 +123,11 @@ FIELDS: Final[dict[int, tuple[str, ...]]] = {
     Item.READ_DONE: ("read",),
     Item.TAPE: ("id",),
     Item.GRADIENT: ("tape", "targets", "sources", "outs", "seeds?", "keep?"),
+    Item.SET: ("name", "value"),
     Item.READ_MANY: ("read", "ids"),
     Item.STORE: ("read", "file", "head", "ids"),
     Item.LOAD: ("id", "file", "offset", "dtype", "shape", "checksum?", "device?"),
+    Item.RECORDS: ("read", "profile", "spans?"),
     Item.VALUE: ("read", "value", "shape?"),
     Item.PAYLOAD: ("read", "dtype", "shape"),
     Item.READ_FAILED: ("read", "code", "message", "op", "item"),

@@ -22,14 +22,14 @@ from protocol.ops import Op, lookup
 from protocol.placement import short_name
 from protocol.spec import Spec, element_count
 from protocol.wire import MAX_INLINE, Item, Ref
-from server import storage
+from server import storage, switches
 from server.backward import gradients, record
 from server.devices import Device
 from server.files import Files
 from server.kernels import KERNELS
 from server.payloads import Payloads, Upload
 from server.plans import Bound, Missing
-from server.values import Poison, Store, Tape, Value, Variable
+from server.values import Poison, Store, Tape, Value, Variable, edges
 
 _MAX_OPS: Final = 4096
 _MAX_ATTR_ELEMENTS: Final = 4096
@@ -67,11 +67,11 @@ class Executor:
         self.uploading: set[int] = set()
         self.bound: dict[int, Bound] = {}
         self._emitted: dict[str, Bound] = {}
-        self._handlers: dict[int, Callable[[tuple[Any, ...], int], None]] = {
+        self.handlers: dict[int, Callable[[tuple[Any, ...], int], None]] = {
             Item.RUN: self._run, Item.BIND: self._bind, Item.RELEASE: self._release, Item.READ: self._read,
             Item.CONST: self._const, Item.UPLOAD: self._upload, Item.CLEAR: self._clear, Item.VARIABLE: self._variable,
             Item.SYNC: self._sync, Item.READ_DONE: self._read_done, Item.TAPE: self._tape,
-            Item.GRADIENT: self._gradient, **storage.handlers(self),
+            Item.GRADIENT: self._gradient, **storage.handlers(self), **switches.handlers(self),
         }  # fmt: skip
 
     def execute(self, items: tuple[tuple[Any, ...], ...]) -> None:
@@ -80,7 +80,7 @@ class Executor:
         Raises:
             ProtocolError: an item is malformed; the session cannot go on.
         """
-        handlers = self._handlers
+        handlers = self.handlers
         for item in items:
             number = self.executed + 1
             try:
@@ -145,7 +145,7 @@ class Executor:
             tapes = [self._tape_at(t) for t in item[6]] if count > 6 else None
             if attrs:
                 attrs = {k: self._attr(v) if type(v) is Ref else v for k, v in attrs.items()}
-            results = self._compute(bound, values, attrs, item[5] if count > 5 else None)
+            results = self.compute(bound, values, attrs, item[5] if count > 5 else None)
         except ProtocolError:
             raise
         except Exception as error:  # whatever a kernel raises is this op's failure, not the server's
@@ -178,12 +178,13 @@ class Executor:
                 return entry.value  # type: ignore[no-any-return]
             if kind is Tape:
                 raise ProtocolError(f"{operand} is a tape, not a tensor")
-            return self._finish_upload(operand, entry)
+            return self.finish_upload(operand, entry)
         if type(operand) is np.ndarray:
             return Value(operand, Spec(BY_NUMPY[operand.dtype], operand.shape), None)
         raise ProtocolError(f"{operand!r:.100} is no operand")
 
-    def _compute(self, bound: Bound, values: list[Value], attrs: Mapping[str, Any], device_name: Any) -> list[Value]:
+    def compute(self, bound: Bound, values: list[Value], attrs: Mapping[str, Any], device_name: Any) -> list[Value]:
+        """The results of an op."""
         op = bound.op
         self.ops += 1
         specs, size = bound.plan_for(tuple([v.spec for v in values]), attrs)
@@ -299,7 +300,7 @@ class Executor:
                 return
         starts: Any = list(zip(targets, values, strict=True))
         try:
-            found = gradients(self.store, self._emit, self._tape_at(tape), starts, given, sources, keep)  # type: ignore[arg-type]
+            found = gradients(self.store, self.run_emitted, self._tape_at(tape), starts, given, sources, keep)  # type: ignore[arg-type]
         except ProtocolError:
             raise
         except Exception as error:
@@ -314,12 +315,12 @@ class Executor:
                 if i:
                     self.store.put(i, value)
 
-    def _emit(self, name: str, values: list[Value], attrs: Mapping[str, Any]) -> Value | tuple[Value, ...]:
+    def run_emitted(self, name: str, values: list[Value], attrs: Mapping[str, Any]) -> Value | tuple[Value, ...]:
         """Run an op of a backward pass."""
         bound = self._emitted.get(name)
         if bound is None:
             bound = self._emitted[name] = Bound(lookup(name), KERNELS[name])
-        results = self._compute(bound, values, attrs, None)
+        results = self.compute(bound, values, attrs, None)
         return tuple(results) if bound.several else results[0]
 
     # --- failures ----------------------------------------------------------------------------------------------------
@@ -402,7 +403,8 @@ class Executor:
         self.store.put(tensor, entry)
         self.uploading.add(tensor)
 
-    def _finish_upload(self, tensor: int, entry: Any) -> Value | Poison:
+    def finish_upload(self, tensor: int, entry: Any) -> Value | Poison:
+        """Wait for an upload's bytes, and put the value in its place."""
         assert isinstance(entry, Upload)
         entry.wait()
         value = Value(entry.device.take(entry.array()), entry.spec, entry.device)
@@ -456,30 +458,17 @@ class Executor:
 
     def _sync(self, item: tuple[Any, ...], number: int) -> None:
         for tensor in list(self.uploading):
-            self._finish_upload(tensor, self.store.get(tensor))
+            self.finish_upload(tensor, self.store.get(tensor))
         for device in self.devices.values():
             device.synchronize()
         report = {
             "ops": self.ops,
             "tensors": len(self.store),
             "bytes": self.store.used,
-            "peak_bytes": self.store.peak,
+            "peak_bytes": self.store.highest,
             "limit": self.store.limit,
         }
         self.emit((Item.REPORT, item[1], report))
-
-
-def edges(array: np.ndarray[Any, Any], count: int) -> np.ndarray[Any, Any]:
-    """The first and last `count` entries along each axis that has more than twice as many: what a `repr` prints of a
-    large value.
-    """
-    if type(count) is not int or not 0 < count < 2**20:
-        raise ProtocolError(f"{count!r} is no number of edge items")
-    for axis, size in enumerate(array.shape):
-        if size > 2 * count:
-            picked = [*range(count), *range(size - count, size)]
-            array = array.take(picked, axis)
-    return array
 
 
 class _Poisoned(Exception):

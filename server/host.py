@@ -23,6 +23,8 @@ from server.light import is_light
 
 _REPLY_FRAME: Final = 2 * 2**20
 """Bytes of values past which replies go into another frame."""
+_TOTAL: Final = 300
+"""Bytes of one total in a profile's report at most."""
 _ACK_EVERY: Final = 16
 """Frames executed between two notes of progress while more wait."""
 _FEW: Final = 8
@@ -68,7 +70,10 @@ class ThreadHost:
     @property
     def report(self) -> dict[str, int]:
         """What the session holds, for status pages."""
-        return {"tensors": len(self.executor.store), "bytes": self.executor.store.used, "ops": self.executor.ops}
+        store = self.executor.store
+        return {
+            "tensors": len(store), "bytes": store.used, "peak_bytes": store.highest, "ops": self.executor.ops,
+        }  # fmt: skip
 
     @property
     def idle(self) -> bool:
@@ -139,7 +144,7 @@ class ThreadHost:
         replies, self._replies = self._replies, []
         start = size = 0
         for end, item in enumerate(replies):
-            weight = item[2].nbytes if item[0] == Item.VALUE else 0
+            weight = _weight(item)
             if size + weight > _REPLY_FRAME and end > start:
                 yield 0, wire.pack(replies[start:end]), end - start  # tells nothing new as done
                 start, size = end, 0
@@ -203,6 +208,15 @@ class ThreadHost:
             self._room.wait()
         if not self._closing:
             executor.execute(items)
+
+
+def _weight(item: tuple[Any, ...]) -> int:
+    """About how many bytes the values in a reply take."""
+    if item[0] == Item.VALUE:
+        return int(item[2].nbytes)
+    if item[0] == Item.REPORT and "spans" in item[2]:
+        return int(item[2]["spans"].nbytes) + _TOTAL * len(item[2]["totals"])
+    return 0
 
 
 def as_op_error(error: Exception) -> OpError:

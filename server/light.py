@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _BYTES: Final = 4096
 """Bytes of each operand and of the results up to which an op is light."""
 _BOOKKEEPING: Final = frozenset(
-    (Item.BIND, Item.RELEASE, Item.CONST, Item.CLEAR, Item.READ_DONE, Item.SYNC, Item.TAPE)
+    (Item.BIND, Item.RELEASE, Item.CONST, Item.CLEAR, Item.READ_DONE, Item.SYNC, Item.TAPE, Item.SET, Item.RECORDS)
 )  # fmt: skip
 _OF_A_VALUE: Final = frozenset((Item.READ, Item.VARIABLE))
 
@@ -36,6 +36,8 @@ def is_light(executor: Executor, item: tuple[Any, ...]) -> bool:
         return len(item) > 2 and _is_light_value(executor, item[2])
     if kind == Item.SYNC and executor.uploading:
         return False
+    if kind == Item.RECORDS and len(item) > 3:
+        return False  # its spans take a while to pack
     return kind in _BOOKKEEPING and executor.default.scope is None
 
 

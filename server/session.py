@@ -18,6 +18,7 @@ from protocol import wire
 from protocol.errors import OpError, ProtocolError, ResourceExhaustedError, SessionLostError
 from protocol.stream import DEFAULT_CREDIT, UNLIMITED, Stream
 from protocol.wire import Frame, Kind
+from server import switches
 from server.devices import Device
 from server.executor import Executor
 from server.files import Files
@@ -103,6 +104,7 @@ class Session:
             "attachment": self.attachment,
             "server": protocol.__version__,
             "devices": tuple(d.name for d in self.devices),
+            "settings": switches.NAMES,
         }
         self._send(self.stream.control(Kind.WELCOME, wire.pack(welcome)))
         for frame in again:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import numpy as np
+
 from protocol.errors import NotFoundError, ProtocolError, ResourceExhaustedError
 from protocol.gradients import Node
 from protocol.spec import Spec
@@ -68,7 +70,8 @@ class Store:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.used = 0
-        self.peak = 0
+        self.peak = 0  # since the last split
+        self._peak_before = 0
         self.entries: dict[int, Any] = {}
 
     def __len__(self) -> int:
@@ -177,7 +180,31 @@ class Store:
         self.entries[tensor] = value
         self.hold(value)
 
+    def split_peak(self) -> int:
+        """The most bytes held since the last split; from here on the count starts anew."""
+        found, self.peak = self.peak, self.used
+        self._peak_before = max(self._peak_before, found)
+        return found
+
+    @property
+    def highest(self) -> int:
+        """The most bytes ever held."""
+        return max(self.peak, self._peak_before)
+
     def clear(self) -> None:
         """Forget everything."""
         self.entries.clear()
         self.used = 0
+
+
+def edges(array: np.ndarray[Any, Any], count: int) -> np.ndarray[Any, Any]:
+    """The first and last `count` entries along each axis that has more than twice as many: what a `repr` prints of a
+    large value.
+    """
+    if type(count) is not int or not 0 < count < 2**20:
+        raise ProtocolError(f"{count!r} is no number of edge items")
+    for axis, size in enumerate(array.shape):
+        if size > 2 * count:
+            picked = [*range(count), *range(size - count, size)]
+            array = array.take(picked, axis)
+    return array

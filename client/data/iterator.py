@@ -10,14 +10,16 @@ from typing import Any
 from client.api import public
 from client.data.runs import Run, State
 from client.data.structure import delivered
+from client.tracking import Stateful
 from protocol.errors import OutOfRangeError
 
 
 @public("data.Iterator")
-class Iterator:
+class Iterator(Stateful):
     """The elements of a dataset one after the other, as tensors; made by `iter(dataset)`.
 
     Host arrays are sent when their element is asked for, or before where the dataset ends in `prefetch`. Nothing waits.
+    A `tf.train.Checkpoint` keeps its position.
 
     >>> import client as tf
     >>> iterator = iter(tf.data.Dataset.range(3))
@@ -74,6 +76,9 @@ class Iterator:
         """
         self._start(state["draws"])
         self._count = self._stage.skip(state["count"])
+
+    _checkpoint_state = state
+    _restore_state = restore
 
     def __repr__(self) -> str:
         return f"<Iterator of {self._dataset!r}>"

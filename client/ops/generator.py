@@ -15,6 +15,7 @@ from client.ops.distributions import draw_binomial
 from client.ops.random import Algorithm, Stream, check_algorithm, check_bounds, draw_normal, draw_uniform
 from client.seeding import entropy, signed
 from client.tensor import Tensor
+from client.tracking import Stateful
 from protocol.dtypes import as_dtype, float32, int32, uint64
 from protocol.ops import OPS
 from protocol.philox import SPLIT, Words
@@ -61,7 +62,7 @@ def create_rng_state(seed: Any, alg: Any) -> Tensor:
 
 
 @public("random.Generator", "random.experimental.Generator")
-class Generator:
+class Generator(Stateful):
     """Random values from a state of its own: a key (64 bits) and a counter (128 bits).
 
     Drawing n values moves the counter on by n, which takes no round trip. Different keys, and different counters, give
@@ -190,6 +191,13 @@ class Generator:
     def make_seeds(self, count: int = 1) -> Tensor:
         """`count` seeds for the `stateless_` functions, `[2, count]`, int64: each column is one."""
         return convert_to_tensor(np.stack([self._words(count), np.zeros(count, np.int64)]))
+
+    def _checkpoint_state(self) -> list[int]:
+        counter, key = self._advance(0)
+        return [signed(counter), signed(counter >> 64), key]
+
+    def _restore_state(self, state: Any) -> None:
+        self.reset(state)
 
     # --- values ---
 

@@ -1,21 +1,23 @@
 """Large values on HTTP connections of their own: uploads by offset, downloads by range, both resumed after a cut.
 
-Owns: `request_json`, `upload`, `download`. Does not know sessions' streams or items. The standard library's HTTP
-client, because it reads into, and writes from, a given buffer: a copy of a large value less than any other.
+Owns: `exchange`, `request_json`, `upload`, `download`. Does not know sessions' streams or items. The standard library's
+HTTP client, because it reads into, and writes from, a given buffer: a copy of a large value less than any other.
 """
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import IO, Any, Final, NamedTuple
 
 import numpy as np
 
 from client.transport import Endpoint, raise_for_status
+from protocol.errors import DataLossError, error_from
 
 _RETRY_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 2.0
@@ -39,6 +41,14 @@ class _Connection(http.client.HTTPConnection):
         self.sock.settimeout(self.timeout)
 
 
+class Answer(NamedTuple):
+    """What a server, or whoever is in its place, said to a request. Header names are in lower case."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
 def request_json(endpoint: Endpoint, method: str, path: str) -> Any:
     """One small request with a JSON answer.
 
@@ -46,13 +56,34 @@ def request_json(endpoint: Endpoint, method: str, path: str) -> Any:
         OSError: the server cannot be reached or has no answer.
         UnauthenticatedError, PermissionDeniedError, SessionLostError: it said no.
     """
+    status, _, body = exchange(endpoint, method, path)
+    raise_for_status(status, body.decode(errors="replace"))
+    return json.loads(body) if body else None
+
+
+def request_file(endpoint: Endpoint, method: str, path: str, body: bytes | None = None) -> bytes:
+    """One request about a file of the server's; the body of its answer.
+
+    Raises:
+        OSError: the server cannot be reached or has no answer.
+        tf.errors.OpError: it said no.
+    """
+    status, _, answer = exchange(endpoint, method, path, body)
+    if status >= 400 and status not in (401, 403):
+        with contextlib.suppress(json.JSONDecodeError, KeyError):
+            problem = json.loads(answer)
+            raise error_from(problem["code"], problem["detail"])
+    raise_for_status(status, answer.decode(errors="replace") if status >= 400 else "")
+    return answer
+
+
+def exchange(endpoint: Endpoint, method: str, path: str, body: bytes | None = None) -> Answer:
+    """One request. Raises OSError when there is no answer."""
     connection = _Connection(endpoint, endpoint.connect_timeout)
     try:
-        connection.request(method, endpoint.prefix + path, headers=endpoint.headers)
+        connection.request(method, endpoint.prefix + path, body, headers=endpoint.headers)
         response = connection.getresponse()
-        body = response.read()
-        raise_for_status(response.status, body.decode(errors="replace"))
-        return json.loads(body) if body else None
+        return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
     except http.client.HTTPException as error:
         raise ConnectionError(f"{type(error).__name__}: {error}") from error
     finally:
@@ -120,7 +151,28 @@ class Source:
         return self._data[start:end]
 
 
-def upload(endpoint: Endpoint, session: str, number: int, data: Source, alive: Callable[[], bool]) -> int:
+class FileSource:
+    """Bytes to upload, from a file, which is closed when they are sent."""
+
+    def __init__(self, file: IO[bytes], offset: int, nbytes: int) -> None:
+        self.nbytes = nbytes
+        self._file = file
+        self._offset = offset
+
+    def take(self, start: int, end: int) -> bytes:
+        """The bytes from `start` to `end`."""
+        self._file.seek(self._offset + start)
+        found = self._file.read(end - start)
+        if len(found) != end - start:
+            raise DataLossError("a file ended while it was being sent")
+        return found
+
+    def close(self) -> None:
+        """The bytes are sent."""
+        self._file.close()
+
+
+def upload(endpoint: Endpoint, session: str, number: int, data: Source | FileSource, alive: Callable[[], bool]) -> int:
     """PUT `data`, going on where the server has got to after each cut, while `alive()`. The number of bytes sent,
     repeats included.
     """
@@ -157,6 +209,63 @@ def upload(endpoint: Endpoint, session: str, number: int, data: Source, alive: C
             offset = 0
 
 
+class Download:
+    """The bytes of a read, as they come. After a cut it goes on where it stopped, while `alive()`."""
+
+    def __init__(self, endpoint: Endpoint, session: str, read: int, alive: Callable[[], bool]) -> None:
+        self._endpoint = endpoint
+        self._path = f"/v1/sessions/{session}/reads/{read}"
+        self._alive = alive
+        self._received = 0
+        self._connection: _Connection | None = None
+        self._response: Any = None
+
+    def open(self) -> bool:
+        """Wait until the server begins to answer. False when there is no such value."""
+        pause = _RETRY_PAUSE
+        while True:
+            self._connection = _Connection(self._endpoint, 660.0)
+            try:
+                headers = {**self._endpoint.headers, "Range": f"bytes={self._received}-"}
+                self._connection.request("GET", self._endpoint.prefix + self._path, headers=headers)
+                response = self._connection.getresponse()
+                if response.status == 404 and b"NotFoundError" in response.read():
+                    self.close()
+                    return False
+                if response.status not in (200, 206):
+                    raise_for_status(response.status, response.read().decode(errors="replace"))
+                self._response = response
+                return True
+            except (OSError, http.client.HTTPException):
+                self.close()
+                if not self._alive():
+                    raise
+            except BaseException:
+                self.close()
+                raise
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def readinto(self, view: memoryview) -> int:
+        """Fill some of `view` with the next bytes; how many. Raises ConnectionError when there are no more."""
+        while True:
+            try:
+                count: int = self._response.readinto(view)
+                if count:
+                    self._received += count
+                    return count
+            except (OSError, http.client.HTTPException):
+                pass
+            self.close()
+            if not self._alive() or not self.open():
+                raise ConnectionError("a download was cut short")
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._connection is not None:
+            self._connection.close()
+
+
 def download(
     endpoint: Endpoint, session: str, read: int, allocate: Callable[[], memoryview], alive: Callable[[], bool]
 ) -> bool:
@@ -164,32 +273,14 @@ def download(
 
     `allocate` gives the memory to fill; it is called when the server has begun to answer with the value.
     """
-    path = f"/v1/sessions/{session}/reads/{read}"
-    into: memoryview | None = None
-    received = 0
-    pause = _RETRY_PAUSE
-    while True:
-        connection = _Connection(endpoint, 660.0)
-        try:
-            headers = {**endpoint.headers, "Range": f"bytes={received}-"}
-            connection.request("GET", endpoint.prefix + path, headers=headers)
-            response = connection.getresponse()
-            if response.status == 404 and b"NotFoundError" in response.read():
-                return False
-            if response.status not in (200, 206):
-                raise_for_status(response.status, response.read().decode(errors="replace"))
-            if into is None:
-                into = allocate()
-            while received < len(into):
-                count = response.readinto(into[received : received + _CHUNK])
-                if not count:
-                    raise ConnectionError("cut short")
-                received += count
-            return True
-        except (OSError, http.client.HTTPException):
-            if not alive():
-                raise
-        finally:
-            connection.close()
-        time.sleep(pause)
-        pause = min(2 * pause, _LONGEST_PAUSE)
+    source = Download(endpoint, session, read, alive)
+    try:
+        if not source.open():
+            return False
+        into = allocate()
+        received = 0
+        while received < len(into):
+            received += source.readinto(into[received : received + _CHUNK])
+        return True
+    finally:
+        source.close()

@@ -51,7 +51,7 @@ def test_welcome_says_what_the_client_has_to_know(raw):
     assert said.pop("server")
     assert said == {
         "version": wire.VERSION, "expects": 1, "credit": tuple(DEFAULT_CREDIT), "heartbeat": 10.0,
-        "attachment": 1, "devices": ("CPU:0",),
+        "attachment": 1, "devices": ("CPU:0",), "settings": ("check_numerics", "profile"),
     }  # fmt: skip
     assert works(raw)
 

@@ -17,7 +17,7 @@ from client.keras.layers.context import context
 from client.keras.weights import Weight
 from client.module import Module
 from client.tensor import Operand
-from client.tracking import Tracked, members
+from client.tracking import Tracked, and_unheld, members, settle
 from client.variable import Variable
 from protocol.dtypes import DType, as_dtype
 from protocol.spec import element_count
@@ -41,7 +41,7 @@ class Owner(Tracked):
     def __setattr__(self, name: str, value: Any) -> None:
         if name[:6] != "_self_":
             self.__dict__.pop("_self_owned", None)
-        object.__setattr__(self, name, value)
+        super().__setattr__(name, value)
 
     def __delattr__(self, name: str) -> None:
         self.__dict__.pop("_self_owned", None)
@@ -99,6 +99,7 @@ class Owner(Tracked):
         )
         self._self_weights.append(weight)
         self.__dict__.pop("_self_owned", None)
+        settle(self)
         return weight
 
     def add_variable(self, *args: Any, **kwargs: Any) -> Weight:
@@ -117,6 +118,12 @@ class Owner(Tracked):
         if found is None:
             found = self.__dict__["_self_made_weights"] = []
         return found
+
+    def _checkpoint_edges(self) -> Iterator[tuple[str, Any]]:
+        yield from and_unheld(self._edges(), self._self_weights, "weight")
+        seeds = self.__dict__.get("_self_seeds")
+        if seeds is not None:
+            yield "seeds", seeds
 
     def _own(self) -> Sequence[Any]:
         """Its own variables and the tracked objects in its attributes, each once."""

@@ -10,9 +10,10 @@ from typing import Any
 
 import client as tf
 from client.ops.random import draw_normal, draw_uniform
-from client.seeding import next_stream, signed
+from client.seeding import new_key, signed
 from client.symbolic import is_symbol
 from client.tensor import Tensor
+from client.tracking import Stateful
 
 
 def dims_of(x: Tensor) -> Any:
@@ -21,11 +22,13 @@ def dims_of(x: Tensor) -> Any:
     return tf.shape(x) if dims is None or None in dims else dims
 
 
-class SeedStream:
-    """The random numbers of a layer: with a seed, those of each layer that has it; else those of `tf.random`."""
+class SeedStream(Stateful):
+    """The random numbers of a layer: with a seed, those of each layer that has it; without, those of a key that
+    `tf.random` gives it at its first use. Its position is kept by checkpoints.
+    """
 
     def __init__(self, seed: int | None) -> None:
-        self._seed = seed
+        self._key = None if seed is None else signed(seed)
         self._count = 0
 
     def uniform(self, shape: Any, dtype: Any) -> Tensor:
@@ -37,10 +40,16 @@ class SeedStream:
         return draw_normal("random_normal", shape, mean, stddev, dtype, self._next("random_normal", dtype))
 
     def _next(self, op: str, dtype: Any) -> tuple[tuple[int, int], int]:
-        if self._seed is None:
-            return next_stream(op, dtype.name)
+        if self._key is None:
+            self._key = new_key()
         self._count += 1
-        return (signed(self._seed), 0), self._count - 1
+        return (self._key, 0), self._count - 1
+
+    def _checkpoint_state(self) -> dict[str, int | None]:
+        return {"key": self._key, "count": self._count}
+
+    def _restore_state(self, state: Any) -> None:
+        self._key, self._count = state["key"], int(state["count"])
 
     def dropout(self, x: Tensor, rate: float, noise_shape: Any = None) -> Tensor:
         """`x` with a share of its elements set to 0, the others multiplied by 1 / (1 - rate).

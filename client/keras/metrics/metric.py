@@ -21,7 +21,7 @@ from client.keras.losses.loss import LOSSES, converted, dims, same_rank
 from client.keras.serialization import Registry
 from client.keras.weights import Weight
 from client.tensor import Operand, Tensor
-from client.tracking import Tracked, members, snake_case
+from client.tracking import Tracked, and_unheld, members, settle, snake_case
 from client.variable import Variable
 from protocol.dtypes import DType, as_dtype
 
@@ -114,6 +114,7 @@ class Metric(Tracked):
         name = name or "variable"
         weight = Weight(made(dims, dtype=kind), False, name, f"{self.name}/{name}", kind)
         self._self_variables.append(weight)
+        settle(self)
         return weight
 
     def add_weight(self, *args: Any, **kwargs: Any) -> Weight:
@@ -142,6 +143,9 @@ class Metric(Tracked):
                     seen.add(id(variable))
                     (found if own else nested).append(variable)
         return found + nested
+
+    def _checkpoint_edges(self) -> Iterator[tuple[str, Any]]:
+        return and_unheld(self._edges(), self._self_variables, "variable")
 
     def _members(self) -> Iterator[Any]:
         for _, value in self._edges():

@@ -7,7 +7,7 @@ Owns: `Input`, `InputLayer`, the symbolic call of a layer, `Functional`. Does no
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import client as tf
@@ -153,6 +153,14 @@ def Input(
     return layer.output  # type: ignore[no-any-return]
 
 
+def in_order(edges: Iterable[tuple[str, Any]], attribute: str, layers: Iterable[Any]) -> Iterator[tuple[str, Any]]:
+    """The edges of a model made of layers: they are numbered, inputs left out, so that models of the same layers have
+    the same, however they were made. `attribute` is the one that holds the layers.
+    """
+    yield from (edge for edge in edges if edge[0] != attribute)
+    yield from ((f"layer_{i}", x) for i, x in enumerate(x for x in layers if not isinstance(x, InputLayer)))
+
+
 class Functional(Model):
     """A model made of the graph between `inputs` and `outputs`."""
 
@@ -180,6 +188,9 @@ class Functional(Model):
         self._self_plan = [_step(node) for node in self._self_order]
         self._self_keys = [t._operand for t in nest.flatten(outputs)]
         self.built = True
+
+    def _checkpoint_edges(self) -> Iterator[tuple[str, Any]]:
+        return in_order(super()._checkpoint_edges(), "_functional_layers", getattr(self, "_functional_layers", ()))
 
     @property
     def layers(self) -> list[Layer]:

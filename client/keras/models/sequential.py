@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from client.api import public
 from client.keras.layers.layer import LAYERS, Layer
-from client.keras.models.functional import Functional, InputLayer, fitted
+from client.keras.models.functional import Functional, InputLayer, fitted, in_order
 from client.keras.models.model import Model
 from client.symbolic import is_symbol, symbol
 from client.tensor import Tensor
+from client.tracking import settle
 from protocol.dtypes import as_dtype
 from protocol.spec import Spec
 
@@ -81,6 +82,10 @@ class Sequential(Model):
                 f"{getattr(self._sequence[0], 'batch_shape', None)}. You cannot add a different Input layer to it."
             )
         self._sequence.append(layer)
+        settle(self)
+
+    def _checkpoint_edges(self) -> Iterator[tuple[str, Any]]:
+        return in_order(super()._checkpoint_edges(), "_sequence", self._sequence)
 
     def pop(self, rebuild: bool = True) -> Layer:
         """Take the last layer away, and give it. Raises IndexError when there is none."""

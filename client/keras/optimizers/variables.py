@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import client
 from client.keras.weights import Weight
+from client.tracking import Tracked, settle
 from client.variable import Variable
 
 tf: Any = client
 
 
-class OptimizerVariables:
+class OptimizerVariables(Tracked):
     """A base of `keras.Optimizer`: the list of what it keeps on the server."""
 
     name: str
@@ -25,6 +26,7 @@ class OptimizerVariables:
     gradient_accumulation_steps: int | None
     _iterations: Any
     _variables: list[Variable]
+    _trainable_variables: list[Variable]
 
     @property
     def iterations(self) -> Any:
@@ -40,7 +42,24 @@ class OptimizerVariables:
     def _add(self, value: Any, dtype: Any, name: str) -> Weight:
         weight = Weight(value, trainable=False, name=name, path=f"{self.name}/{name}", dtype=dtype)
         self._variables.append(weight)
+        settle(self)
         return weight
+
+    def _checkpoint_edges(self) -> Iterator[tuple[str, Any]]:
+        """What belongs to the user's variables is numbered: their names don't matter."""
+        theirs = {id(v) for v in (*self._variables, *self._trainable_variables)}
+        number = 0
+        for variable in self._variables:
+            if variable is self._iterations:
+                yield "iterations", variable
+            elif variable is self.__dict__.get("_learning_rate"):
+                yield "learning_rate", variable
+            else:
+                yield f"slot_{number}", variable
+                number += 1
+        for name, value in self._edges():
+            if isinstance(value, Tracked) or (isinstance(value, Variable) and id(value) not in theirs):
+                yield name, value
 
     def add_variable(
         self,

@@ -1,0 +1,72 @@
+"""The objects below a root as a graph that can be saved: nodes, named edges, variables, states.
+
+Owns: `ObjectGraph`. Does not know files, or how a graph is matched again (`client.train.restoring`).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from typing import Any
+
+from client.tensor import Operand
+from client.tracking import Stateful, Tracked, children
+from client.train.bundle import Node, tensor_key
+from client.variable import Variable
+
+
+class ObjectGraph:
+    """The graph below `root`, as it is now. `attached` are more named children of the root.
+
+    Attributes:
+        nodes: the root first, each other one after one that leads to it.
+        objects: the object of each node.
+        variables: the variables by the names of their tensors.
+    """
+
+    def __init__(self, root: Any, attached: Iterable[tuple[str, Any]] = ()) -> None:
+        self.nodes: list[Node] = []
+        self.objects: list[Any] = []
+        self.variables: dict[str, Variable] = {}
+        numbers: dict[int, int] = {}
+        names: list[tuple[str, ...]] = []
+        queue: deque[int] = deque()
+
+        def number(child: Any, path: tuple[str, ...]) -> int:
+            if id(child) not in numbers:
+                numbers[id(child)] = len(self.nodes)
+                self.nodes.append(Node())
+                self.objects.append(child)
+                names.append(path)
+                queue.append(numbers[id(child)])
+            return numbers[id(child)]
+
+        number(root, ())
+        while queue:
+            i = queue.popleft()
+            node, owner = self.nodes[i], self.objects[i]
+            if isinstance(owner, Variable):
+                node.tensor = tensor_key(names[i])
+                self.variables[node.tensor] = owner
+                continue
+            if isinstance(owner, Stateful):
+                node.state, node.has_state = owner._checkpoint_state(), True
+            for name, child in children(owner):
+                node.children[name] = number(child, (*names[i], name))
+            if i == 0:
+                for name, child in attached:
+                    node.children.setdefault(name, number(child, (name,)))
+
+
+def check_trackable(value: Any, name: str) -> None:
+    """Raise ValueError unless a checkpoint can follow `value`."""
+    if isinstance(value, Operand) and not isinstance(value, Variable):
+        kind = "a tensor, whose value does not change: make it a `tf.Variable`"
+    elif isinstance(value, Tracked | Variable | list | tuple | dict):
+        return
+    else:
+        kind = f"{value!r:.100} of type {type(value).__name__}"
+    raise ValueError(
+        f"`Checkpoint` was expecting {name} to be a trackable object (a variable, module, layer, model, metric, "
+        f"optimizer, dataset iterator or random generator, or lists and dicts of them), but got {kind}"
+    )

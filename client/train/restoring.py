@@ -1,0 +1,382 @@
+"""Restoring: which saved node is which object of the program, and giving it its value, now or when it is made.
+
+Owns: `Restoration`, the matching by the names of edges; `CheckpointLoadStatus`. Does not know paths or formats.
+
+Matching starts at the root and follows edges of the same name on both sides. Where the program has no child of that
+name yet, the restoration waits in the owner (`client.tracking`) and goes on from there when it gets one. Each object
+remembers the last restore that gave it a value: of several, the one that was called last wins, whatever the order in
+which children appear.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import sys
+import weakref
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
+
+from client.tensor import Tensor
+from client.tracking import Stateful, Tracked, await_child, children, edges, replace
+from client.train.bundle import Entry, Index
+from client.train.places import Place
+from client.train.writing import progress_bar
+from client.variable import Variable
+
+log: Final = logging.getLogger("telegrad.checkpoint")
+
+_orders: Final = itertools.count(1)
+
+
+def restored_by(live: Any) -> int:
+    """The number of the restore that gave an object its value; 0 for none."""
+    if isinstance(live, Variable):
+        return live._restored_by
+    return int(live.__dict__.get("_self_restored_by", 0)) if isinstance(live, Tracked) else 0
+
+
+class Restoration:
+    """One restore of a checkpoint.
+
+    `objects` are the program's objects by their nodes' numbers, `seen` all objects that were tried.
+    """
+
+    def __init__(self, index: Index, place: Place, data: str) -> None:
+        self.order = next(_orders)
+        self.nodes = index.nodes
+        self.expect_partial = False
+        self.objects = _Objects()
+        self._tensors = index.tensors
+        self._size = index.size
+        self._place = place
+        self._data = data
+        self._worth = _worth(index)
+        self._spare_shapes = False
+
+    def skip_mismatches(self) -> None:
+        """Leave variables of another shape as they are, with a warning."""
+        self._spare_shapes = True
+
+    # --- matching ----------------------------------------------------------------------------------------------------
+
+    def match(self, number: int, live: Any, owner: Any = None, name: str = "") -> None:
+        """Give a node's object and all below it their values. `name` is its edge from `owner`.
+
+        Raises:
+            ValueError: a variable has another shape or dtype than what was saved.
+            DataLossError: the data file is damaged.
+        """
+        variables: list[tuple[Variable, Entry]] = []
+        states: list[tuple[Stateful, Any]] = []
+        queue = deque([(number, live, owner, name)])
+        while queue:
+            number, live, owner, name = queue.popleft()
+            if not self._bind(number, live):
+                continue
+            self._take(number, live, variables, states)
+            saved = self.nodes[number].children
+            present = {k: v for k, v in edges(live) if isinstance(v, Variable | Tracked | list | tuple | dict)}
+            asked = live
+            for edge, child in saved.items():
+                if edge not in present and self._worth[child]:
+                    asked = await_child(asked, edge, _Awaited(self, child))
+            if asked is not live:
+                replace(owner, name, live, asked)
+                self.objects.put(number, asked)
+            queue.extend((child, present[edge], asked, edge) for edge, child in saved.items() if edge in present)
+        self._assign(variables, states)
+
+    def _bind(self, number: int, live: Any) -> bool:
+        """Whether an object is new for a node. Several paths may lead to one."""
+        self.objects.saw(live)
+        known = self.objects.get(number)
+        if known is None:
+            self.objects.put(number, live)
+            return True
+        if known is not live:
+            log.warning(
+                "Inconsistent references when loading the checkpoint into this object graph: one saved object would "
+                "become two here, %s and %s. The first has its value.",
+                _named(known),
+                _named(live),
+            )
+        return False
+
+    def _take(
+        self, number: int, live: Any, variables: list[tuple[Variable, Entry]], states: list[tuple[Stateful, Any]]
+    ) -> None:
+        """Note an object's value, unless a later restore has given it one."""
+        if restored_by(live) >= self.order:
+            return
+        node = self.nodes[number]
+        if isinstance(live, Variable):
+            if node.tensor is not None:
+                entry = self._tensors[node.tensor]
+                if self._fits(live, entry, node.tensor):
+                    variables.append((live, entry))
+                live._restored_by = self.order
+        elif isinstance(live, Tracked):
+            live.__dict__["_self_restored_by"] = self.order
+            if isinstance(live, Stateful) and node.has_state:
+                states.append((live, node.state))
+
+    def _fits(self, variable: Variable, entry: Entry, key: str) -> bool:
+        """Whether a value can be assigned. Raises ValueError when it cannot, unless such variables are to be spared."""
+        if variable.dtype is not entry.dtype:
+            raise ValueError(
+                f"the variable {variable.name!r} has dtype {variable.dtype.name}, the checkpoint's {key!r} "
+                f"{entry.dtype.name}"
+            )
+        if variable.shape.is_compatible_with(entry.shape):
+            return True
+        text = (
+            f"Received incompatible tensor with shape {entry.shape} when attempting to restore variable with shape "
+            f"{tuple(variable.shape)} and name {variable.name}: the checkpoint's {key!r}"
+        )
+        if not self._spare_shapes:
+            raise ValueError(text)
+        log.warning("%s. It keeps its value.", text)
+        return False
+
+    # --- values ------------------------------------------------------------------------------------------------------
+
+    def _assign(self, variables: Sequence[tuple[Variable, Entry]], states: Iterable[tuple[Stateful, Any]]) -> None:
+        """Give values, of which nothing is wrong: the data is checked before the first is assigned."""
+        if variables:
+            entries = [entry for _, entry in variables]
+            with progress_bar("checking", sum(e.nbytes for e in entries)) as progress:
+                self._place.verify(self._data, self._size, entries, progress)
+            for variable, entry in variables:
+                variable.assign(self._place.load(self._data, entry))
+            self._place.settle()
+        for live, state in states:
+            live._restore_state(state)
+
+    def value_of(self, live: Any) -> Any:
+        """The value that a variable got from this restore, where it is small and known here; else None."""
+        for number, node in enumerate(self.nodes):
+            if node.tensor is not None and self.objects.get(number) is live and restored_by(live) == self.order:
+                found = self._place.load(self._data, self._tensors[node.tensor])
+                return None if isinstance(found, Tensor) else found
+        return None
+
+    # --- what is left ------------------------------------------------------------------------------------------------
+
+    def unmatched(self) -> Iterator[tuple[int, str]]:
+        """The nodes with values that have no object, and their names."""
+        names = self._names()
+        for number, node in enumerate(self.nodes):
+            if node.has_value and number not in self.objects:
+                yield number, names.get(number, "?")
+
+    def _names(self) -> dict[int, str]:
+        """Each node as the path from the root."""
+        names = {0: "(root)"}
+        queue = deque([0])
+        while queue:
+            number = queue.popleft()
+            for edge, child in self.nodes[number].children.items():
+                if child not in names:
+                    names[child] = f"{names[number]}.{edge}"
+                    queue.append(child)
+        return names
+
+    def __del__(self) -> None:
+        if sys is None or sys.is_finalizing() or self.expect_partial:
+            return
+        left = [name for _, name in self.unmatched()]
+        if left:
+            log.warning(
+                "A checkpoint was restored, and no object was found for %d of its values: %s%s. If that is meant, say "
+                "`status.expect_partial()`; `status.assert_consumed()` raises an error instead.",
+                len(left),
+                ", ".join(left[:10]),
+                ", ..." if len(left) > 10 else "",
+            )
+
+
+class _Awaited:
+    """A node that waits for its object."""
+
+    def __init__(self, restoration: Restoration, number: int) -> None:
+        self._restoration = restoration
+        self._number = number
+        self.order = restoration.order
+
+    def arrive(self, owner: Any, name: str, child: Any) -> None:
+        """The object is there."""
+        self._restoration.match(self._number, child, owner, name)
+
+
+class _Objects:
+    """Objects by node, and all that were seen, by identity; those that can be referred to weakly don't live longer for
+    it.
+    """
+
+    def __init__(self) -> None:
+        self._by_node: dict[int, Any] = {}
+        self._seen: dict[int, Any] = {}
+
+    def put(self, number: int, live: Any) -> None:
+        self._by_node[number] = _reference(live)
+
+    def get(self, number: int) -> Any:
+        found = self._by_node.get(number)
+        return None if found is None else found()
+
+    def saw(self, live: Any) -> None:
+        self._seen[id(live)] = _reference(live)
+
+    def __contains__(self, number: int) -> bool:
+        return number in self._by_node
+
+    def __len__(self) -> int:
+        return len(self._by_node)
+
+    def unbound(self) -> list[Any]:
+        """What was seen and is no node's object."""
+        bound = {id(self.get(n)) for n in self._by_node}
+        found = [r() for r in self._seen.values()]
+        return [live for live in found if live is not None and id(live) not in bound]
+
+
+def _reference(live: Any) -> Any:
+    return weakref.ref(live) if isinstance(live, Variable | Tracked) else lambda: live
+
+
+def _worth(index: Index) -> list[bool]:
+    """For each node whether it, or one below it, has a value: others are not worth waiting for."""
+    above: list[list[int]] = [[] for _ in index.nodes]
+    for number, node in enumerate(index.nodes):
+        for child in node.children.values():
+            above[child].append(number)
+    found = [False] * len(index.nodes)
+    queue = deque(n for n, node in enumerate(index.nodes) if node.has_value)
+    while queue:
+        number = queue.popleft()
+        if not found[number]:
+            found[number] = True
+            queue.extend(above[number])
+    return found
+
+
+def _named(live: Any) -> str:
+    return f"the variable {live.name!r}" if isinstance(live, Variable) else f"a {type(live).__name__}"
+
+
+class CheckpointLoadStatus:
+    """What came of a restore: assertions about it. `Checkpoint.restore`, `read` and `Model.load_weights` give one."""
+
+    def __init__(self, restoration: Restoration, root: Any, attached: Iterable[tuple[str, Any]] = ()) -> None:
+        self._restoration = restoration
+        self._root = root
+        self._attached = list(attached)
+
+    def assert_consumed(self) -> CheckpointLoadStatus:
+        """Check that every value of the checkpoint has its object, and every object its value. Gives itself.
+
+        Raises:
+            AssertionError: one has not.
+        """
+        self.assert_existing_objects_matched()
+        for _, name in self._restoration.unmatched():
+            raise AssertionError(f"Unresolved object in checkpoint: {name} has a value, and the program no such object")
+        return self
+
+    def assert_existing_objects_matched(self) -> CheckpointLoadStatus:
+        """Check that every object there is has a value from this restore or a later one. Gives itself.
+
+        Raises:
+            AssertionError: one has none.
+        """
+        restoration = self._restoration
+        for number, node in enumerate(restoration.nodes):
+            live = restoration.objects.get(number)
+            if live is not None and node.has_value and restored_by(live) < restoration.order:
+                raise AssertionError(f"Object not assigned a value from checkpoint: {_named(live)}")
+        self._look()
+        left = [live for live in restoration.objects.unbound() if isinstance(live, Variable | Stateful)]
+        if left:
+            shown = ", ".join(map(_named, left[:10]))
+            raise AssertionError(
+                f"Found {len(left)} Python objects that were not bound to checkpointed values, likely due to changes "
+                f"in the Python program: {shown}{', ...' if len(left) > 10 else ''}"
+            )
+        return self
+
+    def assert_nontrivial_match(self) -> CheckpointLoadStatus:
+        """Check that anything but the root was found in the checkpoint. Gives itself.
+
+        Raises:
+            AssertionError: nothing was.
+        """
+        self._look()
+        if len(self._restoration.objects) > 1:
+            return self
+        left = [live for live in self._restoration.objects.unbound() if isinstance(live, Variable | Stateful)]
+        if not left:
+            raise AssertionError(f"Nothing to load. No dependencies have been added to {_named(self._root)} yet.")
+        raise AssertionError(
+            "Nothing except the root object matched a checkpointed value. Typically this means that the checkpoint "
+            f"does not match the Python program. Without a value are: {', '.join(map(_named, left[:10]))}"
+        )
+
+    def expect_partial(self) -> CheckpointLoadStatus:
+        """Don't warn of values that nobody wanted. Gives itself."""
+        self._restoration.expect_partial = True
+        return self
+
+    def value_of(self, live: Any) -> Any:
+        """The value that a small variable got, None where it is not known here."""
+        return self._restoration.value_of(live)
+
+    def run_restore_ops(self, session: Any = None) -> None:
+        """Nothing: values are restored at once."""
+
+    def initialize_or_restore(self, session: Any = None) -> None:
+        """Nothing: values are restored at once."""
+
+    def _look(self) -> None:
+        """See all objects that there are now."""
+        queue = deque([self._root, *(child for _, child in self._attached)])
+        found: set[int] = set()
+        while queue:
+            live = queue.popleft()
+            if id(live) not in found:
+                found.add(id(live))
+                self._restoration.objects.saw(live)
+                queue.extend(child for _, child in children(live))
+
+
+class InitializationOnlyStatus:
+    """What `restore(None)` gives: nothing was restored, and every assertion fails."""
+
+    def _fail(self) -> Any:
+        raise AssertionError("No checkpoint specified (save_path=None); nothing is being restored.")
+
+    def assert_consumed(self) -> Any:
+        """Raises AssertionError."""
+        return self._fail()
+
+    def assert_existing_objects_matched(self) -> Any:
+        """Raises AssertionError."""
+        return self._fail()
+
+    def assert_nontrivial_match(self) -> Any:
+        """Raises AssertionError."""
+        return self._fail()
+
+    def expect_partial(self) -> InitializationOnlyStatus:
+        """Gives itself."""
+        return self
+
+    def run_restore_ops(self, session: Any = None) -> Any:
+        """Raises AssertionError."""
+        raise AssertionError(
+            "No checkpoint specified, so no restore ops are available (save_path=None to Saver.restore)."
+        )
+
+    def initialize_or_restore(self, session: Any = None) -> None:
+        """Nothing: variables have their first values when they are made."""
