@@ -42,7 +42,18 @@ from protocol.dtypes import bool_ as bool
 api.declare_ops()
 
 import client.ops
-from client import control_flow, custom_gradient, debugging, functions, host_functions, mapping, module, printing, tape
+from client import (
+    control_flow,
+    custom_gradient,
+    debugging,
+    functions,
+    host_functions,
+    mapping,
+    module,
+    printing,
+    profiling,
+    tape,
+)
 
 operators.install()
 globals().update(api.names_in(""))

@@ -25,14 +25,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from client import sites
+from client import session_settings, sites
 from client.answers import Failures, Read
 from client.interrupts import Uninterrupted
 from client.sites import Site, Sites
 from client.transport import Endpoint, payloads
 from client.transport.payloads import FileSource, Source
 from protocol import wire
-from protocol.errors import OpError, SessionLostError, error_from
+from protocol.errors import NotFoundError, OpError, SessionLostError, error_from
 from protocol.ops import Op
 from protocol.stream import Credit, Stream
 from protocol.wire import MAX_FRAME, Item, Kind
@@ -59,6 +59,7 @@ class Session:
         self.id = identifier
         self.devices: tuple[str, ...] = ("CPU:0",)
         self.several_devices = False
+        self.settings: frozenset[str] | None = None  # the names of those that the server has, once that is known
         self.synchronous = synchronous
         self.ids = itertools.count(1)
         self.releases: list[int] = []
@@ -121,6 +122,13 @@ class Session:
                     self.bound[op.name] = number  # only now: the binding stands before any use
         return number
 
+    def switch(self, name: str, value: Any) -> None:
+        """Give a setting of the session a value, for what is issued from here on. Raises NotFoundError."""
+        if name not in (self.settings or ()):
+            raise NotFoundError(f"the server has no setting {name!r}: it may be older than this client")
+        self._pending.append(((Item.SET, name, value), sites.here()))
+        self.wake_io()
+
     def check(self) -> None:
         """Raise if the session cannot be used any more, or not by this process."""
         if self.lost is not None:
@@ -144,10 +152,14 @@ class Session:
                     self._send_lock.release()
             if not wait:
                 return False
-            self.stalls += 1
-            while not self._credit.wait(_POLL):
-                self.check()
+            self.stall()
         return True
+
+    def stall(self) -> None:
+        """Wait until something that was sent is done."""
+        self.stalls += 1
+        while not self._credit.wait(_POLL):
+            self.check()
 
     def _send_batch(self) -> bool:
         """With the send lock: take one batch and send it. False when there is no credit for it."""
@@ -281,12 +293,16 @@ class Session:
         number = next(self._numbers)
         with self._transit_changed:
             while self._transit and self._transit + source.nbytes > _BYTES_IN_TRANSIT:
-                self.stalls += 1
-                self._transit_changed.wait(_POLL)
-                self.check()
+                self.stall_upload()
             self._transit += source.nbytes
         self.background(self._upload, number, source)
         return number
+
+    def stall_upload(self) -> None:
+        """With the lock: wait for a change of what is in transit."""
+        self.stalls += 1
+        self._transit_changed.wait(_POLL)
+        self.check()
 
     def _upload(self, number: int, source: Source | FileSource) -> None:
         try:
@@ -391,6 +407,9 @@ class Session:
             for frame in frames:
                 self.transmit(frame)
         self._credit.set()
+        first, self.settings = self.settings is None, frozenset(welcome.get("settings", ()))
+        if first:
+            session_settings.opened(self)
 
     def detach(self) -> None:
         """The connection is lost."""
@@ -432,6 +451,7 @@ class Session:
         """Leave: the server frees what the session holds."""
         if self.closed:
             return
+        session_settings.closing(self)
         if self.lost is None:
             self.send_control(Kind.BYE, wait=True)
         self.closed = True
