@@ -157,7 +157,9 @@ class CheckpointManager:
         self._kept[path] = time.time()
         self._latest = path
         self._record()
-        if self._max_to_keep:
+        if self._max_to_keep and len(self._kept) > self._max_to_keep:
+            place, name = place_of(path)
+            place.make_durable(name)
             while len(self._kept) > self._max_to_keep:
                 self._let_go(next(iter(self._kept)))
             self._record()

@@ -10,8 +10,10 @@ import contextlib
 import glob
 import json
 import os
+import queue
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Final, Protocol
 from urllib.parse import quote
@@ -30,6 +32,7 @@ from protocol.wire import Item
 
 SERVER: Final = "server://"
 _PIECE: Final = 2**22
+_PIECES: Final = 4
 _SMALL: Final = wire.MAX_INLINE
 
 Progress = Callable[[int], None]
@@ -48,8 +51,14 @@ class Place(Protocol):
     def exists(self, name: str) -> bool:
         """Whether there is a file of that name."""
 
-    def delete(self, prefix: str, keep: str | None = None) -> None:
-        """Remove a checkpoint's files; with `keep` only the data files other than that one."""
+    def delete(self, prefix: str) -> None:
+        """Remove a checkpoint's files."""
+
+    def replace(self, prefix: str, index: bytes, data: str) -> None:
+        """Make a checkpoint of an index and the data file that is there; what was at that prefix before goes."""
+
+    def make_durable(self, prefix: str) -> None:
+        """Return when a checkpoint would survive a loss of power: to be called before an older one is removed."""
 
     def start(self, name: str, head: bytes, snapshot: Snapshot) -> None:
         """Ask for the values of a data file: those of this moment. Does not wait."""
@@ -101,13 +110,29 @@ class LocalPlace:
         """Whether there is a file of that name."""
         return os.path.isfile(name)
 
-    def delete(self, prefix: str, keep: str | None = None) -> None:
+    def delete(self, prefix: str) -> None:
         """Remove a checkpoint's files, the index first."""
-        if keep is None:
-            Path(prefix + INDEX).unlink(missing_ok=True)
-        for each in glob.glob(f"{glob.escape(prefix)}{DATA}????????{SUFFIX}"):
-            if keep is None or os.path.basename(each) != os.path.basename(keep):
-                Path(each).unlink(missing_ok=True)
+        Path(prefix + INDEX).unlink(missing_ok=True)
+        for each in self._data_files(prefix):
+            Path(each).unlink(missing_ok=True)
+
+    def replace(self, prefix: str, index: bytes, data: str) -> None:
+        """Make a checkpoint."""
+        older = [each for each in self._data_files(prefix) if os.path.basename(each) != os.path.basename(data)]
+        if older:  # else nothing is lost before the system has written it
+            _sync(data)
+        self.write(prefix + INDEX, index)
+        for each in older:
+            Path(each).unlink(missing_ok=True)
+
+    def make_durable(self, prefix: str) -> None:
+        """Have the system write what it has not written yet."""
+        for each in self._data_files(prefix):
+            _sync(each)
+
+    @staticmethod
+    def _data_files(prefix: str) -> list[str]:
+        return glob.glob(f"{glob.escape(prefix)}{DATA}????????{SUFFIX}")
 
     def start(self, name: str, head: bytes, snapshot: Snapshot) -> None:
         """Ask for the values."""
@@ -120,7 +145,6 @@ class LocalPlace:
             with open(name, "xb", buffering=0) as file:
                 sums = receive(file, head, snapshot, progress)
                 size = file.tell()
-                os.fsync(file.fileno())
             return size, sums
         except BaseException:
             Path(name).unlink(missing_ok=True)
@@ -182,23 +206,80 @@ class LocalPlace:
 
 
 def receive(file: Any, head: bytes, snapshot: Snapshot, progress: Progress) -> list[int]:
-    """Write a head and the values of a snapshot to a file, as they come; the checksums of the values."""
+    """Write a head and the values of a snapshot to a file, as they come; the checksums of the values.
+
+    One thread receives while another writes: each takes about as long as the other.
+    """
     file.write(head)
-    piece = memoryview(bytearray(_PIECE))
-    sums = []
-    for spec in snapshot.specs:
-        digest = xxhash.xxh3_64()
-        left = spec.nbytes
-        while left:
-            count = snapshot.readinto(piece[: min(left, _PIECE)])
-            digest.update(piece[:count])
-            rest = piece[:count]
-            while rest:
-                rest = rest[file.write(rest) :]
-            progress(count)
-            left -= count
-        sums.append(digest.intdigest())
-    return sums
+    empty: queue.SimpleQueue[memoryview] = queue.SimpleQueue()
+    full: queue.SimpleQueue[memoryview | None] = queue.SimpleQueue()
+    for _ in range(_PIECES):
+        empty.put(memoryview(bytearray(_PIECE)))
+    sums = _Checksums([spec.nbytes for spec in snapshot.specs])
+    failed: list[BaseException] = []
+
+    def write() -> None:
+        while (piece := full.get()) is not None:
+            try:
+                if not failed:
+                    sums.update(piece)
+                    _write_all(file, piece)
+            except BaseException as error:
+                failed.append(error)
+            empty.put(memoryview(piece.obj))
+
+    writer = threading.Thread(target=write, name="telegrad-file")
+    writer.start()
+    try:
+        left = snapshot.nbytes
+        while left and not failed:
+            piece = empty.get()[: min(left, _PIECE)]
+            filled = 0
+            while filled < len(piece):
+                filled += snapshot.readinto(piece[filled:])
+            full.put(piece)
+            progress(filled)
+            left -= filled
+    finally:
+        full.put(None)
+        writer.join()
+    if failed:
+        raise failed[0]
+    return sums.finished()
+
+
+class _Checksums:
+    """The checksums of values of known sizes, one after the other in a stream of bytes."""
+
+    def __init__(self, sizes: Sequence[int]) -> None:
+        self._sizes = iter(sizes)
+        self._found: list[int] = []
+        self._digest = xxhash.xxh3_64()
+        self._left = next(self._sizes, -1)
+
+    def update(self, piece: memoryview) -> None:
+        """Take the next bytes."""
+        while piece:
+            self._pass_finished()
+            now, piece = piece[: self._left], piece[self._left :]
+            self._digest.update(now)
+            self._left -= len(now)
+
+    def _pass_finished(self) -> None:
+        while self._left == 0:
+            self._found.append(self._digest.intdigest())
+            self._digest.reset()
+            self._left = next(self._sizes, -1)
+
+    def finished(self) -> list[int]:
+        """The checksums, when all bytes were taken."""
+        self._pass_finished()
+        return self._found
+
+
+def _write_all(file: Any, data: memoryview) -> None:
+    while data:
+        data = data[file.write(data) :]
 
 
 @contextlib.contextmanager
@@ -216,15 +297,18 @@ def replacing(name: str) -> Any:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-    _sync_folder(folder)
+    _sync(folder)
 
 
-def _sync_folder(folder: str) -> None:
-    """Have a rename on disk, where the system lets one ask for that."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
+def _sync(name: str) -> None:
+    """Have a file's bytes, or a directory's renames, on disk. Not every system lets one ask that of a directory."""
+    with contextlib.suppress(PermissionError, FileNotFoundError):
+        descriptor = os.open(name, os.O_RDONLY)
         try:
             os.fsync(descriptor)
+        except OSError:
+            if not os.path.isdir(name):
+                raise
         finally:
             os.close(descriptor)
 
@@ -257,14 +341,26 @@ class ServerPlace:
         answer = request_file(context.session().endpoint, "GET", f"/v1/files?prefix={quote(prefix)}")
         return [f["name"] for f in json.loads(answer)["files"]]
 
-    def delete(self, prefix: str, keep: str | None = None) -> None:
+    def delete(self, prefix: str) -> None:
         """Remove a checkpoint's files, the index first."""
-        found = sorted(self._names(prefix + "."), key=lambda n: not n.endswith(INDEX))
-        for name in found:
-            data = name.startswith(prefix + DATA) and name.endswith(SUFFIX)
-            if (keep is None and name == prefix + INDEX) or (data and name != keep):
-                with contextlib.suppress(NotFoundError):
-                    self._request("DELETE", name)
+        self._remove([prefix + INDEX, *self._data_files(prefix)])
+
+    def replace(self, prefix: str, index: bytes, data: str) -> None:
+        """Make a checkpoint."""
+        older = [each for each in self._data_files(prefix) if each != data]
+        self.write(prefix + INDEX, index)
+        self._remove(older)
+
+    def make_durable(self, prefix: str) -> None:
+        """Nothing: the server answers when a file is on disk."""
+
+    def _data_files(self, prefix: str) -> list[str]:
+        return [name for name in self._names(prefix + DATA) if name.endswith(SUFFIX)]
+
+    def _remove(self, names: Iterable[str]) -> None:
+        for name in names:
+            with contextlib.suppress(NotFoundError):
+                self._request("DELETE", name)
 
     def start(self, name: str, head: bytes, snapshot: Snapshot) -> None:
         """Have the server write a data file."""

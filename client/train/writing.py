@@ -15,7 +15,7 @@ from time import monotonic
 from typing import Any, Final
 
 from client import context
-from client.train.bundle import INDEX, Entry, Index, dump, head
+from client.train.bundle import Entry, Index, dump, head
 from client.train.graph import ObjectGraph
 from client.train.places import Progress, data_name, place_of, specs_of
 from client.train.snapshot import Snapshot
@@ -59,8 +59,7 @@ class Write:
         parts = zip(self._specs.items(), self._offsets, sums, strict=True)
         tensors = {key: Entry(spec.dtype, _dims(spec), start, sum_) for (key, spec), start, sum_ in parts}
         name = self._data.replace("\\", "/").rpartition("/")[2]
-        self._place.write(self._prefix + INDEX, dump(Index(name, size, tensors, self._nodes)))
-        self._place.delete(self._prefix, keep=self._data)
+        self._place.replace(self._prefix, dump(Index(name, size, tensors, self._nodes)), self._data)
         return self.path
 
 
