@@ -8,8 +8,9 @@ can find everything again.
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
 from client.variable import Variable
 
@@ -40,7 +41,11 @@ class Tracked:
 
 
 class Stateful(Tracked):
-    """What has a state on the client that checkpoints keep: plain numbers, texts, lists and dicts."""
+    """What has a state on the client that checkpoints keep: plain numbers, texts, lists and dicts. `_state_kind` says
+    whose: only objects of that kind can have it.
+    """
+
+    _state_kind: ClassVar[str]
 
     def _checkpoint_state(self) -> Any:
         raise NotImplementedError
@@ -62,8 +67,8 @@ def edges(owner: Any) -> Iterable[tuple[str, Any]]:
         return owner._checkpoint_edges()
     if isinstance(owner, Mapping):
         return ((str(k), v) for k, v in owner.items())
-    if isinstance(owner, list | tuple):
-        return ((str(i), v) for i, v in enumerate(owner))
+    if isinstance(owner, list | tuple):  # a named tuple's members go by both names, as those of a dict and of a list
+        return (*zip(getattr(owner, "_fields", ()), owner, strict=False), *((str(i), v) for i, v in enumerate(owner)))
     return ()
 
 
@@ -119,13 +124,11 @@ def await_child(owner: Any, name: str, waiting: Waiting) -> Any:
 
     A plain list or dict cannot tell: one that does has to take its place, and is given; else the owner itself.
     """
-    if not isinstance(owner, Tracked | TrackedList | TrackedDict):
-        if isinstance(owner, list):
-            owner = TrackedList(owner)
-        elif isinstance(owner, dict):
-            owner = TrackedDict(owner)
-        else:
-            return owner  # a tuple gets no children any more
+    if not isinstance(owner, Tracked | _Telling):
+        telling = _TELLING.get(type(owner))
+        if telling is None:
+            return owner  # a tuple gets no children any more, and a container of the user's own kind stays as it is
+        owner = telling(owner)
     owner.__dict__.setdefault(_WAITING, {}).setdefault(name, []).append(waiting)
     return owner
 
@@ -139,10 +142,14 @@ def settle(owner: Any) -> None:
             arrived(owner, name, child)
 
 
+def waiting_for(owner: Any) -> dict[str, list[Waiting]]:
+    """What waits for children of an object, by their names."""
+    return getattr(owner, "__dict__", {}).get(_WAITING, {})  # type: ignore[no-any-return]
+
+
 def arrived(owner: Any, name: str, child: Any) -> None:
     """Give a child what has waited for it."""
-    waiting: dict[str, list[Waiting]] = getattr(owner, "__dict__", {}).get(_WAITING, {})
-    for each in sorted(waiting.pop(name, ()), key=lambda w: -w.order):
+    for each in sorted(waiting_for(owner).pop(name, ()), key=lambda w: -w.order):
         each.arrive(owner, name, child)
 
 
@@ -157,8 +164,27 @@ def replace(owner: Any, name: str, old: Any, new: Any) -> None:
         setattr(owner, name, new)
 
 
-class TrackedList(list):  # type: ignore[type-arg]
-    """A list that a checkpoint has more children for than it holds."""
+class _Telling:
+    """A container in the place of `original`, which a checkpoint has more children for than it holds."""
+
+    def __init__(self, original: Any = ()) -> None:
+        super().__init__(original)  # type: ignore[call-arg]
+        self.original = original
+        self._held = list(edges(original))
+
+    def check(self) -> None:
+        """Raise ValueError if the one whose place it took was changed since: that would be lost."""
+        now = list(edges(self.original))
+        if [(k, id(v)) for k, v in now] != [(k, id(v)) for k, v in self._held]:
+            raise ValueError(
+                f"Unable to save {self!r:.200}: the {type(self.original).__name__} it was made of was changed beside "
+                "it. A checkpoint was restored that has more members for it; since then they have to be added through "
+                "the object that owns it."
+            )
+
+
+class TrackedList(_Telling, list):  # type: ignore[type-arg]
+    """A list that tells what is added to it."""
 
     def append(self, value: Any) -> None:
         """As a list's; so are the others."""
@@ -182,8 +208,8 @@ class TrackedList(list):  # type: ignore[type-arg]
         return self
 
 
-class TrackedDict(dict):  # type: ignore[type-arg]
-    """A dict that a checkpoint has more children for than it holds."""
+class TrackedDict(_Telling, dict):  # type: ignore[type-arg]
+    """A dict that tells what is added to it."""
 
     def __setitem__(self, key: Any, value: Any) -> None:
         super().__setitem__(key, value)
@@ -198,6 +224,13 @@ class TrackedDict(dict):  # type: ignore[type-arg]
         found = super().setdefault(key, default)
         settle(self)
         return self[key] if found is default else found
+
+
+class TrackedOrderedDict(TrackedDict, OrderedDict):  # type: ignore[type-arg]
+    """An ordered dict that tells what is added to it."""
+
+
+_TELLING: Final[dict[type, Any]] = {list: TrackedList, dict: TrackedDict, OrderedDict: TrackedOrderedDict}
 
 
 def snake_case(name: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from client.api import names_in
+from client.api import names_in, namespace
 from client.keras import (
     activations,
     callbacks,
@@ -25,6 +25,7 @@ from client.keras import (
 )
 
 globals().update(names_in("keras"))
+saving = namespace("keras.saving")
 # A name may be registered by another module than its namespace's: `keras.layers.Input` by the functional models.
 for _space in (activations, callbacks, constraints, initializers, layers, losses, metrics, models, optimizers,
                regularizers, utils):  # fmt: skip

@@ -60,12 +60,17 @@ class Entry(NamedTuple):
 
 @dataclass
 class Node:
-    """An object of the graph."""
+    """An object of the graph. `state` is of the kind of object that `kind` says, None for no state."""
 
     children: dict[str, int] = field(default_factory=dict)
     tensor: str | None = None
     state: Any = None
-    has_state: bool = False
+    kind: str | None = None
+
+    @property
+    def has_state(self) -> bool:
+        """Whether it has a state of its own."""
+        return self.kind is not None
 
     @property
     def has_value(self) -> bool:
@@ -116,7 +121,7 @@ def dump(index: Index) -> bytes:
         if node.tensor is not None:
             entry["tensor"] = node.tensor
         if node.has_state:
-            entry["state"] = node.state
+            entry |= {"state": node.state, "kind": node.kind}
         nodes.append(entry)
     tensors = {
         key: {"dtype": e.dtype.name, "shape": list(e.shape), "offset": e.offset, "checksum": f"{e.checksum:016x}"}
@@ -144,7 +149,7 @@ def parse(data: bytes, path: str) -> Index:
             raise DataLossError(f"{path} is damaged: its checksum is not that of its contents")
         tensors = {key: _entry(value) for key, value in content["tensors"].items()}
         nodes = [
-            Node(dict(n.get("children", {})), n.get("tensor"), n.get("state"), "state" in n) for n in content["nodes"]
+            Node(dict(n.get("children", {})), n.get("tensor"), n.get("state"), n.get("kind")) for n in content["nodes"]
         ]
         index = Index(str(content["data"]), int(content["bytes"]), tensors, nodes)
         _check(index)

@@ -12,10 +12,9 @@ from typing import Any
 
 from client.api import public
 from client.tracking import Tracked, arrived, edges
-from client.train.bundle import INDEX, parse
-from client.train.graph import check_trackable
-from client.train.places import Place, check_prefix, place_of
-from client.train.restoring import CheckpointLoadStatus, InitializationOnlyStatus, Restoration, restored_by
+from client.train.graph import check_root, check_trackable
+from client.train.places import check_prefix
+from client.train.restoring import CheckpointLoadStatus, InitializationOnlyStatus, read_checkpoint, restored_by
 from client.train.state import record_latest
 from client.train.writing import WRITER, Write
 from client.variable import Variable
@@ -94,7 +93,7 @@ class Checkpoint(Tracked):
         self._self_counted: tuple[int, int] | None = None  # the counter's value, and by which restore it was set
         self._self_pending: list[Future[str]] = []
         if root is not None:
-            check_trackable(self._root, "root")
+            check_root(self._root)
             found = dict(edges(self._root)).get("save_counter")
             self._self_counter = found if isinstance(found, Variable) else None
             self._self_attached.append(("root", self._root))
@@ -216,26 +215,7 @@ class Checkpoint(Tracked):
         self.sync()
         if save_path is None:
             return InitializationOnlyStatus()
-        path = check_prefix(save_path)
-        place, name = place_of(path)
-        return self._read(place, name, path)
-
-    def _read(self, place: Place, name: str, path: str, spare_shapes: bool = False) -> CheckpointLoadStatus:
-        index = parse(place.read(name + INDEX), path + INDEX)
-        folder = name[: len(name) - len(name.replace("\\", "/").rpartition("/")[2])]
-        restoration = Restoration(index, place, folder + index.data)
-        if spare_shapes:
-            restoration.skip_mismatches()
-        try:
-            restoration.match(0, self._root)
-            below = index.nodes[0].children
-            for each, child in self._self_attached:
-                if each != "root" and each in below and below[each] not in restoration.objects:
-                    restoration.match(below[each], child)
-        except BaseException:
-            restoration.expect_partial = True  # the error says enough
-            raise
-        return CheckpointLoadStatus(restoration, self._root, self._self_attached)
+        return read_checkpoint(check_prefix(save_path), self._root, self._self_attached)
 
     def restore(self, save_path: Any, options: CheckpointOptions | None = None) -> Any:
         """Give objects the values that were saved, now or, to those that are not there yet, when they are made.

@@ -6,11 +6,12 @@ Owns: `ObjectGraph`. Does not know files, or how a graph is matched again (`clie
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from client.data.dataset import Dataset
 from client.tensor import Operand
-from client.tracking import Stateful, Tracked, children
+from client.tracking import Stateful, Tracked, TrackedDict, TrackedList, children, edges, holds
 from client.train.bundle import Node, tensor_key
 from client.variable import Variable
 
@@ -49,8 +50,9 @@ class ObjectGraph:
                 node.tensor = tensor_key(names[i])
                 self.variables[node.tensor] = owner
                 continue
+            check_members(owner)
             if isinstance(owner, Stateful):
-                node.state, node.has_state = owner._checkpoint_state(), True
+                node.state, node.kind = owner._checkpoint_state(), owner._state_kind
             for name, child in children(owner):
                 node.children[name] = number(child, (*names[i], name))
             if i == 0:
@@ -58,11 +60,28 @@ class ObjectGraph:
                     node.children.setdefault(name, number(child, (name,)))
 
 
+def check_members(owner: Any) -> None:
+    """Raise ValueError if members of an object or container would be lost, or could not be found again."""
+    for _, value in edges(owner):
+        if isinstance(value, TrackedList | TrackedDict):
+            value.check()
+    if not isinstance(owner, Mapping):
+        return
+    names: set[str] = set()
+    for key in (k for k, v in owner.items() if holds(v)):
+        if not isinstance(key, str | int) or str(key) in names:
+            raise ValueError(
+                f"Unable to save a dict with the key {key!r:.100}: a checkpoint finds its members by keys that are "
+                "text or integers, no two of them with the same text"
+            )
+        names.add(str(key))
+
+
 def check_trackable(value: Any, name: str) -> None:
     """Raise ValueError unless a checkpoint can follow `value`."""
     if isinstance(value, Operand) and not isinstance(value, Variable):
         kind = "a tensor, whose value does not change: make it a `tf.Variable`"
-    elif isinstance(value, Tracked | Variable | list | tuple | dict):
+    elif isinstance(value, Tracked | Variable | Dataset | list | dict) or (isinstance(value, tuple) and _grows(value)):
         return
     else:
         kind = f"{value!r:.100} of type {type(value).__name__}"
@@ -70,3 +89,18 @@ def check_trackable(value: Any, name: str) -> None:
         f"`Checkpoint` was expecting {name} to be a trackable object (a variable, module, layer, model, metric, "
         f"optimizer, dataset iterator or random generator, or lists and dicts of them), but got {kind}"
     )
+
+
+def check_root(value: Any) -> None:
+    """Raise ValueError unless `value` can be the root of a checkpoint: a container has no attributes to be added to."""
+    if isinstance(value, list | tuple | dict):
+        raise ValueError(
+            f"`Checkpoint` was expecting root to be a trackable object, but got a {type(value).__name__}: give it a "
+            "name, as in Checkpoint(parts=[...])"
+        )
+    check_trackable(value, "root")
+
+
+def _grows(value: tuple[Any, ...]) -> bool:
+    """Whether a tuple has something to follow, now or later."""
+    return any(isinstance(v, Tracked | Variable | list | dict) or (isinstance(v, tuple) and _grows(v)) for v in value)

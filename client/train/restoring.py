@@ -19,9 +19,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from client.tensor import Tensor
-from client.tracking import Stateful, Tracked, await_child, children, edges, replace
-from client.train.bundle import Entry, Index
-from client.train.places import Place
+from client.tracking import Stateful, Tracked, await_child, children, edges, replace, waiting_for
+from client.train.bundle import INDEX, Entry, Index, Node, parse
+from client.train.places import Place, place_of
 from client.train.writing import progress_bar
 from client.variable import Variable
 
@@ -54,6 +54,8 @@ class Restoration:
         self._data = data
         self._worth = _worth(index)
         self._spare_shapes = False
+        self._misfits: set[int] = set()
+        self._replaced: dict[int, Any] = {}
 
     def skip_mismatches(self) -> None:
         """Leave variables of another shape as they are, with a warning."""
@@ -73,6 +75,7 @@ class Restoration:
         queue = deque([(number, live, owner, name)])
         while queue:
             number, live, owner, name = queue.popleft()
+            live = self._current(live, owner, name)
             if not self._bind(number, live):
                 continue
             self._take(number, live, variables, states)
@@ -83,10 +86,19 @@ class Restoration:
                 if edge not in present and self._worth[child]:
                     asked = await_child(asked, edge, _Awaited(self, child))
             if asked is not live:
+                self._replaced[id(live)] = asked
                 replace(owner, name, live, asked)
                 self.objects.put(number, asked)
             queue.extend((child, present[edge], asked, edge) for edge, child in saved.items() if edge in present)
         self._assign(variables, states)
+
+    def _current(self, live: Any, owner: Any, name: str) -> Any:
+        """The list or dict that took this one's place, put here as well; else the object itself."""
+        found = self._replaced.get(id(live))
+        if found is None or found.original is not live:
+            return live
+        replace(owner, name, live, found)
+        return found
 
     def _bind(self, number: int, live: Any) -> bool:
         """Whether an object is new for a node. Several paths may lead to one."""
@@ -108,9 +120,12 @@ class Restoration:
         self, number: int, live: Any, variables: list[tuple[Variable, Entry]], states: list[tuple[Stateful, Any]]
     ) -> None:
         """Note an object's value, unless a later restore has given it one."""
+        node = self.nodes[number]
+        fit = _takes(live, node)
+        if not fit:
+            self._misfits.add(number)
         if restored_by(live) >= self.order:
             return
-        node = self.nodes[number]
         if isinstance(live, Variable):
             if node.tensor is not None:
                 entry = self._tensors[node.tensor]
@@ -119,7 +134,7 @@ class Restoration:
                 live._restored_by = self.order
         elif isinstance(live, Tracked):
             live.__dict__["_self_restored_by"] = self.order
-            if isinstance(live, Stateful) and node.has_state:
+            if fit and isinstance(live, Stateful) and node.has_state:
                 states.append((live, node.state))
 
     def _fits(self, variable: Variable, entry: Entry, key: str) -> bool:
@@ -165,10 +180,10 @@ class Restoration:
     # --- what is left ------------------------------------------------------------------------------------------------
 
     def unmatched(self) -> Iterator[tuple[int, str]]:
-        """The nodes with values that have no object, and their names."""
+        """The nodes with values that have no object that takes such, and their names."""
         names = self._names()
         for number, node in enumerate(self.nodes):
-            if node.has_value and number not in self.objects:
+            if node.has_value and (number not in self.objects or number in self._misfits):
                 yield number, names.get(number, "?")
 
     def _names(self) -> dict[int, str]:
@@ -262,6 +277,13 @@ def _worth(index: Index) -> list[bool]:
     return found
 
 
+def _takes(live: Any, node: Node) -> bool:
+    """Whether an object is of the kind whose value a node has, if it has one."""
+    if node.has_state:
+        return isinstance(live, Stateful) and live._state_kind == node.kind
+    return node.tensor is None or isinstance(live, Variable)
+
+
 def _named(live: Any) -> str:
     return f"the variable {live.name!r}" if isinstance(live, Variable) else f"a {type(live).__name__}"
 
@@ -328,6 +350,10 @@ class CheckpointLoadStatus:
         self._restoration.expect_partial = True
         return self
 
+    def awaits(self, live: Any) -> bool:
+        """Whether the checkpoint has values for children that an object does not have yet."""
+        return bool(waiting_for(live))
+
     def value_of(self, live: Any) -> Any:
         """The value that a small variable got, None where it is not known here."""
         return self._restoration.value_of(live)
@@ -348,6 +374,43 @@ class CheckpointLoadStatus:
                 found.add(id(live))
                 self._restoration.objects.saw(live)
                 queue.extend(child for _, child in children(live))
+
+
+def read_checkpoint(
+    path: str, root: Any, attached: Sequence[tuple[str, Any]] = (), spare_shapes: bool = False
+) -> CheckpointLoadStatus:
+    """Restore the checkpoint at a path of the user's to `root` and the more children that are `attached` to it.
+
+    With `spare_shapes`, variables of another shape than what was saved keep their values.
+    """
+    place, name = place_of(path)
+    index = parse(place.read(name + INDEX), path + INDEX)
+    folder = name[: len(name) - len(name.replace("\\", "/").rpartition("/")[2])]
+    return restore_index(index, place, folder + index.data, root, attached, spare_shapes)
+
+
+def restore_index(
+    index: Index,
+    place: Place,
+    data: str,
+    root: Any,
+    attached: Sequence[tuple[str, Any]] = (),
+    spare_shapes: bool = False,
+) -> CheckpointLoadStatus:
+    """`read_checkpoint`, of an index that was read, with the values in the file `data` of a place."""
+    restoration = Restoration(index, place, data)
+    if spare_shapes:
+        restoration.skip_mismatches()
+    try:
+        restoration.match(0, root)
+        below = index.nodes[0].children
+        for each, child in attached:
+            if each != "root" and each in below and below[each] not in restoration.objects:
+                restoration.match(below[each], child)
+    except BaseException:
+        restoration.expect_partial = True  # the error says enough
+        raise
+    return CheckpointLoadStatus(restoration, root, attached)
 
 
 class InitializationOnlyStatus:

@@ -17,7 +17,7 @@ from typing import Any, Final
 from client import context
 from client.train.bundle import Entry, Index, dump, head
 from client.train.graph import ObjectGraph
-from client.train.places import Progress, data_name, place_of, specs_of
+from client.train.places import Place, Progress, data_name, place_of, specs_of
 from client.train.snapshot import Snapshot
 from protocol.spec import Spec
 
@@ -26,15 +26,20 @@ _QUIET: Final = 2.0
 
 
 class Write:
-    """A checkpoint at `path` of the objects below `root`, as they are now. `finish` makes the files."""
+    """A checkpoint at `path` of the objects below `root`, as they are now. `finish` makes the files, in `place` if the
+    path is no checkpoint's own.
+    """
 
-    def __init__(self, path: str, root: Any, attached: Iterable[tuple[str, Any]] = ()) -> None:
+    def __init__(
+        self, path: str, root: Any, attached: Iterable[tuple[str, Any]] = (), place: Place | None = None
+    ) -> None:
         self.path = path
         graph = ObjectGraph(root, attached)
         self._nodes = graph.nodes
         self._specs = specs_of(graph.variables)
         self._snapshot = Snapshot(list(graph.variables.values()), list(self._specs.values()))
-        self._place, self._prefix = place_of(path)
+        found, self._prefix = place_of(path)
+        self._place = place or found
         self._data = data_name(self._prefix)
         self._head, self._offsets = head(self._specs)
         self._place.start(self._data, self._head, self._snapshot)

@@ -129,6 +129,51 @@ class Model(Trainer, Layer):
             return functional_from_config(config, custom_objects, cls)
         return cls(**config)
 
+    def save_weights(self, filepath: Any, overwrite: bool = True, **kwargs: Any) -> None:
+        """Write its weights, and its optimizer's state, to files whose names begin with `filepath`. Waits once.
+
+        Args:
+            filepath: any path; `server://...` for files in the server's data directory.
+            overwrite: whether to replace files that are there.
+            kwargs: ignored: formats of other libraries.
+
+        Raises:
+            FileExistsError: files are there, and `overwrite` is False.
+
+        >>> import tempfile
+        >>> import client as tf
+        >>> model = tf.keras.Sequential([tf.keras.layers.Dense(2, input_shape=(3,))])
+        >>> model.save_weights(tempfile.mkdtemp() + "/weights")
+        """
+        from client.keras.models.saving import save_weights
+
+        save_weights(self, filepath, overwrite)
+
+    def load_weights(self, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> Any:
+        """Take the weights that `save_weights` or `save` wrote. Layers that are not built yet get theirs when they are.
+
+        Args:
+            filepath: what `save_weights` was given, or a `.keras` file.
+            skip_mismatch: whether weights of another shape stay as they are, with a warning.
+
+        Returns:
+            A `tf.train.CheckpointLoadStatus`: its `assert_consumed()` checks that everything was found.
+
+        Raises:
+            tf.errors.NotFoundError: there are no such files.
+            tf.errors.DataLossError: they are damaged.
+            ValueError: a weight has another shape.
+        """
+        from client.keras.models.saving import load_weights
+
+        return load_weights(self, filepath, skip_mismatch, **kwargs)
+
+    def save(self, filepath: Any, overwrite: bool = True, zipped: Any = None, **kwargs: Any) -> None:
+        """Write it to a `.keras` file, for `keras.models.load_model`; see `keras.models.save_model`."""
+        from client.keras.models.saving import save_model
+
+        save_model(self, filepath, overwrite, zipped, **kwargs)
+
     def build_from_config(self, config: dict[str, Any]) -> None:
         """Build it for the input shape in `config`."""
         if config.get("input_shape") is not None:

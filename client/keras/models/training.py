@@ -17,6 +17,7 @@ import client as tf
 from client import context, nest
 from client.keras.callbacks import CallbackList
 from client.keras.logs import Logs
+from client.keras.models.compile_config import compile_config, compile_from_config
 from client.keras.models.compiled import CompileLoss, CompileMetrics
 from client.keras.models.data_adapter import (
     Batches,
@@ -78,6 +79,16 @@ class Trainer(Steps):
             ValueError: an unknown name, or an argument of another structure.
         """
         self.optimizer = tf.keras.optimizers.get(optimizer)
+        self._self_compile_arguments = {
+            "optimizer": self.optimizer,
+            "loss": loss,
+            "loss_weights": loss_weights,
+            "metrics": metrics,
+            "weighted_metrics": weighted_metrics,
+            "run_eagerly": run_eagerly,
+            "steps_per_execution": steps_per_execution,
+            "jit_compile": jit_compile,
+        }
         names = _output_names(self)
         self._self_compile_loss = None if loss is None else CompileLoss(loss, loss_weights, names)
         self.loss = loss
@@ -90,6 +101,18 @@ class Trainer(Steps):
         self.stop_training = False
         self.compiled = True
         self._self_rate = None
+
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """What it was compiled with, as plain values; None if it was not. Waits for the learning rate.
+
+        Raises:
+            ValueError: a loss or metric is a function without a name.
+        """
+        return compile_config(self._self_compile_arguments) if self.compiled else None
+
+    def compile_from_config(self, config: Mapping[str, Any]) -> None:
+        """Compile it as `get_compile_config` described."""
+        self.compile(**compile_from_config(config))
 
     def _assert_compiled(self, method: str) -> None:
         if not self.compiled:
