@@ -62,7 +62,6 @@ def connect(
     >>> float(tf.constant(1.5) + 1)
     2.5
     """
-    global _session, _link, _server
     # Only now: a program that imports the library does not pay for sockets, TLS and subprocesses before it connects.
     from client.embedded import EmbeddedServer
     from client.transport import Endpoint, parse_endpoint
@@ -80,11 +79,19 @@ def connect(
         if transport != "auto":
             endpoint = Endpoint(endpoint.url, endpoint.token, endpoint.uds, transport)
         try:
-            session, link = _open(endpoint, reconnect_timeout, server)
+            attach(endpoint, reconnect_timeout, server)
         except BaseException:
             if server is not None:
                 server.stop()
             raise
+
+
+def attach(endpoint: Endpoint, reconnect_timeout: float | None = None, server: EmbeddedServer | None = None) -> None:
+    """Use a new session with the server at `endpoint` from here on. Raises as `connect` does."""
+    global _session, _link, _server
+    with _lock:
+        disconnect()
+        session, link = _open(endpoint, reconnect_timeout, server)
         _session, _link, _server = session, link, server
 
 
@@ -94,12 +101,26 @@ def _open(endpoint: Endpoint, reconnect_timeout: float | None, server: EmbeddedS
     from client.transport.payloads import request_json
 
     try:
-        identifier = request_json(endpoint, "POST", "/v1/sessions")["session"]
+        found = request_json(endpoint, "POST", "/v1/sessions")
+        identifier = found["session"]
+    except OSError as error:
+        raise UnavailableError(f"{endpoint} cannot be reached: {error}{_advice(endpoint)}") from error
+    except (ValueError, LookupError, TypeError) as error:  # an answer, but not of ours
+        raise UnavailableError(f"what answers at {endpoint} is no Telegrad server{_advice(endpoint)}") from error
+    try:
         session = Session(endpoint, identifier, synchronous_by_default)
         link = Link(session, reconnect_timeout, server.gone if server is not None else _not_ours)
-    except OSError as error:
-        raise UnavailableError(f"{endpoint} cannot be reached: {error}") from error
+    except Exception as error:
+        with contextlib.suppress(OSError, OpError):  # nobody will use it
+            request_json(endpoint, "DELETE", f"/v1/sessions/{identifier}")
+        if isinstance(error, OSError):
+            raise UnavailableError(f"{endpoint} cannot be reached: {error}{_advice(endpoint)}") from error
+        raise
     return session, link
+
+
+def _advice(endpoint: Endpoint) -> str:
+    return "" if endpoint.uds else f" (`telegrad doctor {endpoint}` looks for the reason)"
 
 
 def _not_ours() -> None:

@@ -230,6 +230,17 @@ class _Bytes(Response):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
+def _described(session: Session) -> dict[str, Any]:
+    """What everyone with the token may know of a session; not its name: who has that has its values."""
+    since = session.detached_at
+    return {
+        "age": time.time() - session.created,
+        "attached": since is None,
+        "detached": None if since is None else time.monotonic() - since,
+        **session.host.report,
+    }
+
+
 def _add_status_routes(app: FastAPI, sessions: Sessions) -> None:
     @app.get("/v1/status")
     async def status() -> dict[str, Any]:
@@ -238,10 +249,12 @@ def _add_status_routes(app: FastAPI, sessions: Sessions) -> None:
             "protocol": wire.VERSION,
             "uptime": time.time() - sessions.started,
             "devices": [{"name": d.name, **d.memory()} for d in sessions.devices],
-            "sessions": [
-                {"id": s.id[:8], "attached": s.connection is not None, "created": s.created, **s.host.report}
-                for s in sessions
-            ],
+            "limits": {
+                "sessions": sessions.settings.max_sessions,
+                "session_bytes": sessions.settings.memory_limit,
+                "session_ttl": sessions.settings.session_ttl,
+            },
+            "sessions": [_described(s) for s in sessions],
         }
 
     @app.get("/healthz")

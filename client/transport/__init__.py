@@ -87,14 +87,20 @@ def parse_endpoint(url: str, token: str | None, transport: str) -> Endpoint:
     """The endpoint of a `connect` URL.
 
     Raises:
-        ValueError: no http:// or https:// URL, or an unknown transport.
+        ValueError: no http:// or https:// URL, one with a user or a password, or an unknown transport.
     """
     if transport not in ("auto", "websocket", "http"):
         raise ValueError(f"transport must be 'auto', 'websocket' or 'http', not {transport!r}")
     if "://" not in url:
         url = f"http://{url}"
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+    try:
+        parts = urlsplit(url)
+        valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # a port that is no number, or brackets around no address
+        valid = False
+    if valid and parts.username is not None:
+        raise ValueError("a server URL has no user or password; the token goes into TELEGRAD_TOKEN")
+    if not valid or parts.query or parts.fragment:
         raise ValueError(f"{url!r} is no server URL; write http://host:8470 or https://host")
     endpoint = Endpoint(url, token, transport=transport)
     loopback = endpoint.host in ("localhost", "::1") or endpoint.host.startswith("127.")

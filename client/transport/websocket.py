@@ -96,8 +96,8 @@ class WebSocketConnection:
         error = self._protocol.handshake_exc
         if error is None:
             return
-        if isinstance(error, InvalidStatus):
-            status = error.response.status_code
+        if isinstance(error, InvalidStatus) and "problem" in error.response.headers.get("Content-Type", ""):
+            status = error.response.status_code  # the server itself says no, and not something before it
             if status == 401:
                 raise UnauthenticatedError(f"{endpoint} does not accept the token") from error
             if status == 403:

@@ -498,11 +498,22 @@ def test_the_end_of_a_session_ends_gets_that_wait(server, web):
 
 def test_status_counts_sessions(server, web):
     def mine():
-        return next(s for s in web.get("/v1/status").json()["sessions"] if s["id"] == raw.session[:8])
+        return min(web.get("/v1/status").json()["sessions"], key=lambda s: s["age"])  # the newest
 
     with Raw(server) as raw:
         raw.send([CONST, 1, ONES])
         raw.wait_done(1)
         assert mine()["attached"]
-        assert (mine()["tensors"], mine()["bytes"]) == (1, ONES.nbytes)
+        assert (mine()["tensors"], mine()["bytes"], mine()["peak_bytes"]) == (1, ONES.nbytes, ONES.nbytes)
+        assert mine()["detached"] is None and mine()["age"] < 60
     wait_until(lambda: not mine()["attached"])
+    assert 0 <= mine()["detached"] <= mine()["age"]
+
+
+def test_status_tells_limits_and_names_no_session(server, web):
+    with Raw(server) as raw:
+        text = web.get("/v1/status").text
+    assert raw.session[:8] not in text and server.token not in text
+    found = web.get("/v1/status").json()
+    assert found["limits"]["sessions"] == 64 and found["limits"]["session_ttl"] == 1800
+    assert found["limits"]["session_bytes"] > 0
