@@ -63,7 +63,7 @@ from client import autograph, bitwise, config, dtypes, linalg, math, nest, nn, r
 half, double = float16, float64
 newaxis = None
 
-_LAZY = {"keras": "client.keras", "data": "client.data", "train": "client.train"}
+_LAZY = {"keras": "client.keras", "data": "client.data", "train": "client.train", "summary": "client.summary"}
 
 
 def __getattr__(name: str) -> Any:
