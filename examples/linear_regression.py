@@ -1,12 +1,14 @@
 """Fit y = 3 x + 2 with a model of two variables and a tape, looking at the loss every 20 steps.
 
-python examples/linear_regression.py [--url http://gpu-host:8470 --token-file token]
+python examples/linear_regression.py [--plot linear_regression.png] [--url http://gpu-host:8470 --token-file token]
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
+import numpy as np
 from common import connected
 
 import client as tf
@@ -58,14 +60,39 @@ def train(steps: int = 300, report: Callable[[int, float], None] | None = None) 
     return float(w), float(b), float(last)
 
 
+def draw(x: np.ndarray, y: np.ndarray, w: float, b: float, losses: Sequence[tuple[int, float]], path: Path) -> None:
+    """The points with the line, and the losses that were looked at, as a picture."""
+    from matplotlib.figure import Figure  # only who wants a picture needs it
+
+    figure = Figure(figsize=(10, 4.5), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    left.scatter(x, y, s=2, alpha=0.5)
+    ends = np.array([x.min(), x.max()])
+    left.plot(ends, w * ends + b, color="tab:orange", label=f"{w:.2f} x + {b:.2f}")
+    left.set(xlabel="x", ylabel="y")
+    left.legend()
+    right.plot(*zip(*losses, strict=True), marker=".")
+    right.set(xlabel="Step", ylabel="Loss [mean squared error]", yscale="log")
+    figure.savefig(path, dpi=120)
+
+
 def main() -> None:
-    connected(__doc__)
+    given = connected(__doc__, ("--plot", {"type": Path, "help": "draw the line and the loss in this file (PNG)"}))
     inputs, targets = points()
-    print(f"Initial loss: {float(loss(Linear(), inputs, targets)):.3f}")
-    w, b, last = train(report=lambda step, value: print(f"Loss at step {step:03d}: {value:.3f}"))
+    losses = [(0, float(loss(Linear(), inputs, targets)))]
+    print(f"Initial loss: {losses[0][1]:.3f}")
+
+    def report(step: int, value: float) -> None:
+        losses.append((step + 1, value))
+        print(f"Loss at step {step:03d}: {value:.3f}")
+
+    w, b, last = train(report=report)
     print(f"Final loss: {last:.3f}")
     print(f"W = {w}, B = {b}")
     print(f"{tf.stats()['waits']} waits")
+    if given.plot is not None:
+        draw(*tf.fetch(inputs, targets), w, b, losses, given.plot)
+        print(f"the line and the loss are drawn in {given.plot}")
 
 
 if __name__ == "__main__":
