@@ -1,7 +1,7 @@
 """Who counts for the random ops that are called without a generator: the global seed and what has been drawn under it.
 
-Owns: `set_seed`, `next_stream`, `new_key`. Does not know distributions; `protocol.philox` says what a seed and a
-counter mean.
+Owns: `set_seed`, `next_stream`, `new_key`, their `state`. Does not know distributions; `protocol.philox` says what a
+seed and a counter mean.
 
 A value is decided by a seed (two numbers) and a counter, which a random op carries to the server as attributes:
 
@@ -120,3 +120,20 @@ def new_key() -> int:
 
     seed, counter = next_stream("key")
     return signed(int(Words(seed, counter, SPLIT).take(1)[0]))
+
+
+def state() -> dict[str, Any]:
+    """What has been drawn so far, as plain values, for `restore` in another program."""
+    with _lock:
+        counts = [[*key, count] for key, count in _counts.items()]
+        return {"seed": _global_seed, "unseeded": _unseeded, "entropy": list(_entropy), "counts": counts}
+
+
+def restore(found: Any) -> None:
+    """Go on drawing where a program was when `state` gave this."""
+    global _global_seed, _unseeded, _entropy
+    with _lock:
+        _global_seed, _unseeded = found["seed"], int(found["unseeded"])
+        _entropy = (int(found["entropy"][0]), int(found["entropy"][1]))
+        _counts.clear()
+        _counts.update({(op, dtype, seed): count for op, dtype, seed, count in found["counts"]})

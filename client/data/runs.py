@@ -31,11 +31,26 @@ class Seeded:
             self._epoch += 1
         return [*self._words, epoch]
 
+    def go_to(self, order: Sequence[int]) -> None:
+        """Draw this order next."""
+        self._words, self._epoch = (order[0], order[1], order[2]), order[3]
+
     def passed(self, order: Sequence[int]) -> None:
         """An order of an earlier program was taken up: those after it come next."""
         self._words = (order[0], order[1], order[2])
         if self._renew:
-            self._epoch = max(self._epoch, order[3] + 1)
+            self._epoch = order[3] + 1
+
+
+def orders_of(root: Any) -> list[list[int]]:
+    """The orders of the next pass over a dataset, as plain values."""
+    return [each.draw(keep=True) for each in _seeded(root)]
+
+
+def set_orders(root: Any, orders: Sequence[Sequence[int]]) -> None:
+    """Have the next pass over a dataset in the orders that `orders_of` gave, perhaps in another program."""
+    for each, order in zip(_seeded(root), orders, strict=True):
+        each.go_to(order)
 
 
 class Run:

@@ -65,10 +65,15 @@ def check_members(owner: Any) -> None:
     for _, value in edges(owner):
         if isinstance(value, TrackedList | TrackedDict):
             value.check()
-    if not isinstance(owner, Mapping):
-        return
+        if isinstance(value, list | tuple | dict) and not holds(value):  # no node of the graph
+            check_members(value)
+    if isinstance(owner, Mapping):
+        _check_keys([key for key, value in owner.items() if holds(value)])
+
+
+def _check_keys(keys: Iterable[Any]) -> None:
     names: set[str] = set()
-    for key in (k for k, v in owner.items() if holds(v)):
+    for key in keys:
         if not isinstance(key, str | int) or str(key) in names:
             raise ValueError(
                 f"Unable to save a dict with the key {key!r:.100}: a checkpoint finds its members by keys that are "

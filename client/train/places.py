@@ -354,6 +354,10 @@ class ServerPlace:
     def make_durable(self, prefix: str) -> None:
         """Nothing: the server answers when a file is on disk."""
 
+    def clear(self, folder: str) -> None:
+        """Remove all files below a name."""
+        self._remove(self._names(folder.strip("/") + "/"))
+
     def _data_files(self, prefix: str) -> list[str]:
         return [name for name in self._names(prefix + DATA) if name.endswith(SUFFIX)]
 

@@ -6,6 +6,7 @@ settings; a function as its name, so a function of the user's has to be register
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -19,13 +20,16 @@ tf: Any = client
 _STRUCTURES: Final[dict[str, Registry]] = {"loss": LOSSES, "metrics": METRICS, "weighted_metrics": METRICS}
 
 
-def compile_config(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of `compile` as plain values. Waits for the learning rate.
+def compile_config(arguments: Mapping[str, Any], read: bool = True) -> dict[str, Any]:
+    """The arguments of `compile` as plain values. Waits for the learning rate; without `read` it is the one that the
+    program last gave as a number.
 
     Raises:
         ValueError: a function without a name.
     """
-    found = {"optimizer": tf.keras.optimizers.serialize(arguments["optimizer"])}
+    optimizer = arguments["optimizer"]
+    with contextlib.nullcontext() if read or optimizer is None else optimizer.rate_as_given():
+        found = {"optimizer": tf.keras.optimizers.serialize(optimizer)}
     for name, value in arguments.items():
         if name in _STRUCTURES:
             found[name] = _mapped(value, _STRUCTURES[name].serialize)

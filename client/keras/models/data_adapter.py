@@ -22,6 +22,7 @@ import numpy as np
 
 from client import nest, seeding
 from client.convert import constant, from_array
+from client.data.runs import orders_of, set_orders
 from client.dispatch import call, execute
 from client.keras.models.py_dataset import PyDataset, batches_at
 from client.keras.models.triples import (
@@ -125,6 +126,14 @@ class Batches:
 
     def end(self) -> None:
         """An epoch has ended."""
+
+    def state(self) -> Any:
+        """What decides the order of the next `epoch`, as plain values: here, the counters of random ops."""
+        return seeding.state()
+
+    def restore(self, state: Any) -> None:
+        """Have the next `epoch` in the order that it would have had when `state` gave this."""
+        seeding.restore(state)
 
 
 class ArrayBatches(Batches):
@@ -267,6 +276,13 @@ class DatasetBatches(Batches):
     def epoch(self) -> Iterator[Any]:
         return map(self._weighted, self._dataset)
 
+    def state(self) -> Any:
+        return {**super().state(), "orders": orders_of(self._dataset)}
+
+    def restore(self, state: Any) -> None:
+        super().restore(state)
+        set_orders(self._dataset, state["orders"])
+
     def _weighted(self, batch: Any) -> Any:
         return batch if self._weights is None else with_class_weights(batch, self._weights)
 
@@ -389,7 +405,9 @@ class Epochs:
         self._source = source
         self._steps = steps
         self._going: Iterator[Any] | None = None
+        self._began: Any = None  # the source's state when the present pass over it began
         self._seen = 0
+        self._resumed = False
         self._known: int | None = None
 
     @property
@@ -401,23 +419,44 @@ class Epochs:
         """Begin anew, at the first batch."""
         self._going = None
 
-    def epoch(self) -> Iterator[Any]:
-        """The batches of the next epoch. Warns where there are fewer than `steps`."""
+    def position(self) -> dict[str, Any]:
+        """Where in the data the next batch is, as plain values."""
+        if self._going is None:
+            return {"source": self._source.state(), "seen": 0}
+        return {"source": self._began, "seen": self._seen}
+
+    def restore(self, position: Any) -> None:
+        """Go to where `position` was, perhaps in another program. Batches before it are made and dropped."""
+        self._source.restore(position["source"])
+        self._start()
+        assert self._going is not None
+        for _ in range(int(position["seen"])):
+            next(self._going, None)
+            self._seen += 1
+        self._resumed = True
+
+    def _start(self) -> None:
+        self._began = self._source.state()
+        self._going, self._seen = self._source.epoch(), 0
+
+    def epoch(self, given: int = 0) -> Iterator[Any]:
+        """The batches of the next epoch, of which `given` were given. Warns where there are fewer than `steps`."""
         source = self._source
         source.begin()
-        if self._going is None or self._steps is None:
-            self._going, self._seen = source.epoch(), 0
-        given = 0
-        while self._steps is None or given < self._steps:
+        if self._going is None or (self._steps is None and not self._resumed):
+            self._start()
+        self._resumed = False
+        going = self._going
+        while going is not None and (self._steps is None or given < self._steps):
             try:
-                batch = next(self._going)
+                batch = next(going)
             except StopIteration:
                 self._ended(given)
                 break
             given += 1
             self._seen += 1
             yield batch
-        if source.count is not None and self._seen >= source.count:
+        if self._steps is None or (source.count is not None and self._seen >= source.count):
             self._going = None
         source.end()
 

@@ -129,13 +129,17 @@ class Model(Trainer, Layer):
             return functional_from_config(config, custom_objects, cls)
         return cls(**config)
 
-    def save_weights(self, filepath: Any, overwrite: bool = True, **kwargs: Any) -> None:
+    def save_weights(self, filepath: Any, overwrite: bool = True, *, wait: bool = True, **kwargs: Any) -> Any:
         """Write its weights, and its optimizer's state, to files whose names begin with `filepath`. Waits once.
 
         Args:
             filepath: any path; `server://...` for files in the server's data directory.
             overwrite: whether to replace files that are there.
+            wait: False goes on at once, while the files are written behind the program's back.
             kwargs: ignored: formats of other libraries.
+
+        Returns:
+            None; with `wait=False`, a `concurrent.futures.Future` that has the path when the files are there.
 
         Raises:
             FileExistsError: files are there, and `overwrite` is False.
@@ -147,7 +151,7 @@ class Model(Trainer, Layer):
         """
         from client.keras.models.saving import save_weights
 
-        save_weights(self, filepath, overwrite)
+        return save_weights(self, filepath, overwrite, wait)
 
     def load_weights(self, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> Any:
         """Take the weights that `save_weights` or `save` wrote. Layers that are not built yet get theirs when they are.
@@ -168,11 +172,11 @@ class Model(Trainer, Layer):
 
         return load_weights(self, filepath, skip_mismatch, **kwargs)
 
-    def save(self, filepath: Any, overwrite: bool = True, zipped: Any = None, **kwargs: Any) -> None:
+    def save(self, filepath: Any, overwrite: bool = True, zipped: Any = None, **kwargs: Any) -> Any:
         """Write it to a `.keras` file, for `keras.models.load_model`; see `keras.models.save_model`."""
         from client.keras.models.saving import save_model
 
-        save_model(self, filepath, overwrite, zipped, **kwargs)
+        return save_model(self, filepath, overwrite, zipped, **kwargs)
 
     def build_from_config(self, config: dict[str, Any]) -> None:
         """Build it for the input shape in `config`."""

@@ -24,6 +24,7 @@ from typing import IO, Any, Final
 import client
 from client.api import public
 from client.keras.layers.layer import LAYERS
+from client.keras.models.compile_config import compile_config
 from client.keras.models.model import Model
 from client.keras.serialization import custom_object_scope
 from client.train.bundle import INDEX, SUFFIX, Index, parse
@@ -46,13 +47,21 @@ _MAX_CONFIG: Final = 2**28
 # --- weights ---------------------------------------------------------------------------------------------------------
 
 
-def save_weights(model: Any, filepath: Any, overwrite: bool = True) -> None:
+def save_weights(model: Any, filepath: Any, overwrite: bool = True, wait: bool = True) -> Any:
     """What `Model.save_weights` does."""
     path = check_prefix(filepath)
     if not overwrite and _exists(path + INDEX):
         raise FileExistsError(f"{path} is there already; `overwrite=True` replaces it")
+    return _finished(Write(path, model), wait)
+
+
+def _finished(write: Write, wait: bool) -> Any:
+    """Finish a write, now or behind the program's back."""
+    if not wait:
+        return WRITER.add(write)
     WRITER.wait()
-    Write(path, model).finish_now()
+    write.finish_now()
+    return None
 
 
 def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> CheckpointLoadStatus:
@@ -83,16 +92,22 @@ def _is_archive(path: str) -> bool:
 
 
 @public("keras.models.save_model", "keras.saving.save_model")
-def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: Any = None, **kwargs: Any) -> None:
-    """Write a model to a `.keras` file: what makes it again, its weights, what it was compiled with, and its optimizer's
-    state. `Model.save` does the same.
+def save_model(
+    model: Any, filepath: Any, overwrite: bool = True, zipped: Any = None, *, wait: bool = True, **kwargs: Any
+) -> Any:
+    """Write a model to a `.keras` file: what makes it again, its weights, what it was compiled with, and the state of
+    its optimizer. `Model.save` does the same. Waits once.
 
     Args:
         model: the model.
         filepath: a path that ends in `.keras`; `server://...` for a place in the server's data directory.
         overwrite: whether to replace a file that is there.
         zipped: ignored.
+        wait: False goes on at once, while the file is written behind the program's back.
         kwargs: `include_optimizer=False` leaves out what it was compiled with.
+
+    Returns:
+        None; with `wait=False`, a `concurrent.futures.Future` that has the path when the file is there.
 
     Raises:
         ValueError: another ending.
@@ -122,26 +137,17 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: Any = 
     config = _config_of(model, include_optimizer)
     about = {"format": _FORMAT, "version": _VERSION, "library": __version__}
     texts = {"metadata.json": json.dumps(about), "config.json": json.dumps(config, indent=1)}
-    WRITER.wait()
-    if server:
-        place, name = ServerPlace(), path.removeprefix(SERVER).strip("/")
-        Write(f"{path}/{_WEIGHTS}", model).finish_now()
-        for file, text in texts.items():
-            place.write(f"{name}/{file}", text.encode())
-        return
-    with replacing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-        for entry, text in texts.items():
-            archive.writestr(entry, text)
-        Write(path, model, place=_ArchivePlace(archive)).finish_now()
+    write = _ServerWrite if server else _ArchiveWrite
+    return _finished(write(path, model, texts), wait)
 
 
 def _config_of(model: Any, compiled: bool) -> dict[str, Any]:
-    """What makes a model again, as plain values."""
+    """What makes a model again, as plain values. Does not wait: the learning rate comes with the weights."""
     found: dict[str, Any] = dict(LAYERS.serialize(model))
     shape = model._self_build_shape
     found["build_config"] = {"input_shape": None if shape is None else list(shape)}
     if compiled and getattr(model, "compiled", False):
-        found["compile_config"] = model.get_compile_config()
+        found["compile_config"] = compile_config(model._self_compile_arguments, read=False)
     return found
 
 
@@ -215,18 +221,49 @@ def _model_from(config: dict[str, Any], compiled: bool) -> Any:
 class _ArchivePlace(LocalPlace):
     """An archive that is being written, as the place of one checkpoint."""
 
-    def __init__(self, archive: zipfile.ZipFile) -> None:
-        super().__init__()
-        self._archive = archive
+    archive: zipfile.ZipFile
 
     def store(self, name: str, head: bytes, snapshot: Snapshot, progress: Progress) -> tuple[int, list[int]]:
         """Write the values into the archive."""
-        with self._archive.open(zipfile.ZipInfo(_WEIGHTS + SUFFIX), "w", force_zip64=True) as file:
+        with self.archive.open(zipfile.ZipInfo(_WEIGHTS + SUFFIX), "w", force_zip64=True) as file:
             return len(head) + snapshot.nbytes, receive(file, head, snapshot, progress)
 
     def replace(self, prefix: str, index: bytes, data: str) -> None:
         """Write the index into the archive."""
-        self._archive.writestr(_WEIGHTS + INDEX, index)
+        self.archive.writestr(_WEIGHTS + INDEX, index)
+
+
+class _ArchiveWrite(Write):
+    """A model on its way to a `.keras` file."""
+
+    def __init__(self, path: str, model: Any, texts: Mapping[str, str]) -> None:
+        super().__init__(path, model, place=_ArchivePlace())
+        self._texts = texts
+
+    def finish(self) -> str:
+        """Write the file; the path."""
+        with replacing(self.path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+            for name, text in self._texts.items():
+                archive.writestr(name, text)
+            assert isinstance(self._place, _ArchivePlace)
+            self._place.archive = archive
+            return super().finish()
+
+
+class _ServerWrite(Write):
+    """A model on its way to the server's files. The configuration comes last: without it there is no model."""
+
+    def __init__(self, path: str, model: Any, texts: Mapping[str, str]) -> None:
+        super().__init__(f"{path}/{_WEIGHTS}", model)
+        self._texts = texts
+
+    def finish(self) -> str:
+        """Write the files; the path."""
+        found = super().finish()
+        folder = self._prefix.removesuffix(_WEIGHTS)
+        for name, text in self._texts.items():
+            self._place.write(folder + name, text.encode())
+        return found.removesuffix(f"/{_WEIGHTS}")
 
 
 class _Archive:

@@ -176,13 +176,16 @@ class Trainer(Steps):
         callbacks = self._callbacks(callbacks, verbose, epochs, run, history=True)
         self.stop_training = False
         self._self_rate = None
+        self._self_run, self._self_resume = run, (initial_epoch, 0)  # a callback may have a training to go on with
         callbacks.on_train_begin()
+        initial_epoch, first = self._self_resume
         validation: Epochs | None = None
         logs: dict[str, Any] = {}
         for epoch in range(initial_epoch, epochs):
             self.reset_metrics()
             callbacks.on_epoch_begin(epoch)
-            found = self._train_epoch(run, callbacks)
+            found = self._train_epoch(run, callbacks, first)
+            first = 0
             if validation_data is not None and _due(epoch, validation_freq):
                 if validation is None:
                     size = validation_batch_size or batch_size
@@ -197,12 +200,13 @@ class Trainer(Steps):
         callbacks.on_train_end(logs)
         return self.history
 
-    def _train_epoch(self, run: Epochs, callbacks: CallbackList) -> dict[str, Any]:
+    def _train_epoch(self, run: Epochs, callbacks: CallbackList, begin: int = 0) -> dict[str, Any]:
+        """The values of an epoch, of which the first `begin` batches were trained on before."""
         if type(self).train_step is not Trainer.train_step:
             self._self_rate = None  # a user's step may set it
         logs = None
         with self._stepping():
-            for first, last, group in _grouped(run.epoch(), self.steps_per_execution):
+            for first, last, group in _grouped(run.epoch(begin), self.steps_per_execution, begin):
                 callbacks.on_train_batch_begin(first)
                 wanted = callbacks.wants_logs("on_train_batch_end", last)
                 for batch in group:
@@ -418,9 +422,8 @@ def _tensor(value: Any) -> Any:
     return value if value is None or isinstance(value, Operand) else tf.constant(value)
 
 
-def _grouped(source: Iterator[Any], size: int) -> Iterator[tuple[int, int, list[Any]]]:
-    """Batches in groups, with the numbers of the first and the last, if there are that many."""
-    step = 0
+def _grouped(source: Iterator[Any], size: int, step: int = 0) -> Iterator[tuple[int, int, list[Any]]]:
+    """Batches in groups, with the numbers of the first and the last, if there are that many; from `step` on."""
     group: list[Any] = []
     for batch in source:
         group.append(batch)

@@ -134,6 +134,7 @@ class Optimizer(OptimizerVariables):
             self._learning_rate = learning_rate
         elif isinstance(learning_rate, float):
             self._learning_rate = self._add(learning_rate, "float32", "learning_rate")
+            self._given_rate = learning_rate
         else:
             raise ValueError(
                 "Argument `learning_rate` should be float, or an instance of LearningRateSchedule, or a callable "
@@ -204,6 +205,8 @@ class Optimizer(OptimizerVariables):
         else:
             value = convert_to_tensor(learning_rate)
             present.assign(value if value.dtype == present.dtype else tf.cast(value, present.dtype))
+            if isinstance(learning_rate, int | float):
+                self._given_rate = float(learning_rate)
 
     # --- updates -----------------------------------------------------------------------------------------------------
 
@@ -419,7 +422,7 @@ class Optimizer(OptimizerVariables):
         if isinstance(rate, LearningRateSchedule):
             described = SCHEDULES.serialize(rate)
         elif isinstance(rate, Variable):
-            described = float(rate)
+            described = float(rate) if self._reads_rate else self._given_rate
         else:
             described = {"class_name": "function", "config": get_registered_name(rate)}
         return {

@@ -5,6 +5,7 @@ Owns: making them, their order, their values as a whole: set, saved, loaded. Doe
 
 from __future__ import annotations
 
+import contextlib
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,6 +28,20 @@ class OptimizerVariables(Tracked):
     _iterations: Any
     _variables: list[Variable]
     _trainable_variables: list[Variable]
+    _given_rate = 0.0  # the learning rate that the program gave last as a number
+    _reads_rate = True  # whether a configuration has the present one, which waits, or that
+
+    @contextlib.contextmanager
+    def rate_as_given(self) -> Iterator[None]:
+        """Within the block, `get_config` has the learning rate that the program gave last, which is known here."""
+        optimizers = [self, *(v for v in self.__dict__.values() if isinstance(v, OptimizerVariables))]
+        for each in optimizers:
+            each._reads_rate = False
+        try:
+            yield
+        finally:
+            for each in optimizers:
+                del each._reads_rate
 
     @property
     def iterations(self) -> Any:
