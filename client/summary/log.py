@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import io
+import itertools
 import os
 import sys
 import threading
@@ -28,8 +29,10 @@ _MOST: Final = 10_000
 """Summaries in the queue at most; with more, whoever issues one waits for the thread."""
 _MOST_BYTES: Final = 64 * 2**20
 """Bytes of their values."""
+_TOGETHER: Final = 256
+"""Summaries that the thread takes from the queue at a time."""
 _BATCH: Final = 2**20
-"""Bytes of events that are written together at most."""
+"""Bytes of events after which they are written, though more have arrived."""
 _POLL: Final = 0.5
 """Seconds between a waiting thread's looks at Ctrl-C, and whether waiting makes sense."""
 _AWAY: Final = 10.0
@@ -95,7 +98,8 @@ class EventLog:
             self._queue.append(issued)
             self._bytes += issued.size
             self._added += 1
-            self._changed.notify_all()
+            if len(self._queue) == 1:  # else the thread is not waiting for one
+                self._changed.notify_all()
 
     def _check(self) -> None:
         if self._error is not None:
@@ -154,27 +158,31 @@ class EventLog:
     # --- the thread --------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        while (issued := self._next()) is not None:
-            self._take(issued)
+        while batch := self._next():
+            for issued in batch:
+                self._take(issued)
             with self._changed:
-                self._queue.popleft()
-                self._bytes -= issued.size
-                self._taken += 1
+                for issued in batch:
+                    self._queue.popleft()
+                    self._bytes -= issued.size
+                self._taken += len(batch)
                 self._changed.notify_all()
-            del issued  # and with it the tensors that it kept
-        self._write_out()
+            del issued, batch  # and with them the tensors that they kept
         self._file.close()
 
-    def _next(self) -> Issued | None:
-        """The next summary, once there is one; None at the end. What is before it is in the file if it takes time."""
+    def _next(self) -> list[Issued]:
+        """The next summaries, as many as have arrived, or one to wait for; none at the end. What is before them is in
+        the file if they take time.
+        """
         with self._changed:
-            found = self._queue[0] if self._queue else None
-        if found is None or not found.arriving.arrived or self._buffer.tell() > _BATCH:
+            at_hand = bool(self._queue) and self._queue[0].arriving.arrived
+        if not at_hand or self._buffer.tell() > _BATCH:
             self._write_out()
         with self._changed:
             while not self._queue and not self.closed:
                 self._changed.wait()
-            return self._queue[0] if self._queue else None
+            arrived = itertools.takewhile(lambda i: i.arriving.arrived, itertools.islice(self._queue, _TOGETHER))
+            return list(arrived) or list(itertools.islice(self._queue, 1))
 
     def _take(self, issued: Issued) -> None:
         try:

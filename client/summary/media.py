@@ -17,7 +17,6 @@ from client.api import public
 from client.convert import convert_to_tensor
 from client.ops.elementwise import saturate_cast
 from client.summary import events
-from client.summary.state import tag_of
 from client.summary.values import issue_tensor, located, shape_of, whole_number
 from client.tensor import Operand, Tensor
 from protocol.dtypes import DType, as_dtype, float32, float64, int16, uint8
@@ -84,7 +83,6 @@ def image(
     >>> bool(tf.summary.image("noise", tf.random.uniform([2, 8, 8, 3]), step=0))
     False
     """
-    tag = tag_of(name, "image_summary")
 
     def parts() -> list[Any]:
         limit = _limit(max_outputs)
@@ -93,7 +91,7 @@ def image(
         _check_images(shape_of(found))
         return [found]
 
-    return issue_tensor(tag, parts, _encoded_images, step, lambda: events.metadata("image", description))
+    return issue_tensor("image", name, parts, _encoded_images, step, description)
 
 
 def _bytes_of_pixels(images: Any) -> Any:
@@ -172,7 +170,6 @@ def audio(
     """
     if encoding not in (None, "wav"):
         raise ValueError(f"Unknown encoding: {encoding!r}")
-    tag = tag_of(name, "audio_summary")
 
     def parts() -> list[Any]:
         limit, rate = _limit(max_outputs), whole_number(sample_rate, "sample_rate")
@@ -183,7 +180,7 @@ def audio(
         _check_sounds(shape_of(found))
         return [found, rate]
 
-    return issue_tensor(tag, parts, _encoded_sounds, step, lambda: events.metadata("audio", description))
+    return issue_tensor("audio", name, parts, _encoded_sounds, step, description)
 
 
 def _samples(sounds: Any) -> Any:

@@ -67,18 +67,21 @@ def _size(part: Any) -> int:
 # --- issuing ---------------------------------------------------------------------------------------------------------
 
 
-def issue(
-    tag: str,
-    parts: Callable[[], Sequence[Any]],
-    summary_of: Callable[[list[Any]], Any],
-    step: Any,
-) -> Tensor:
+class Prepared(NamedTuple):
+    """A summary that may be recorded: its tag for messages, the operands and arrays it is made of, and what makes the
+    Summary message of their values, in the writer's thread.
+    """
+
+    tag: str
+    parts: Sequence[Any]
+    summary_of: Callable[..., Any]
+
+
+def issue(prepare: Callable[[], Prepared], step: Any) -> Tensor:
     """Put a summary in the queue of the default writer, if there is one and the condition may hold.
 
     Args:
-        tag: for messages.
-        parts: gives the operands and arrays that the summary is made of; called only if it may be recorded.
-        summary_of: makes the Summary message of their values, in the writer's thread.
+        prepare: called only in that case.
         step: as the user gave it.
 
     Returns:
@@ -98,14 +101,15 @@ def issue(
                 "tf.summary.experimental.set_step()"
             )
         at = checked_step(state.step)
-    found = [*parts(), at, condition]
+    tag, parts, summary_of = prepare()
+    found = [*parts, at, condition]
     if any(map(is_symbolic, found)):
         return convert_to_tensor(False)
     now = time.time()
 
     def make(values: list[Any]) -> bytes | None:
         *data, reached, holds = values
-        return events.event(now, int(np.asarray(reached).reshape(())), summary_of(data)) if np.all(holds) else None
+        return events.event(now, int(np.asarray(reached).reshape(())), summary_of(*data)) if np.all(holds) else None
 
     from client.summary.log import Issued  # once there is a writer it has been imported
 
@@ -115,22 +119,20 @@ def issue(
 
 
 def issue_tensor(
-    tag: str,
+    plugin: str,
+    name: str | None,
     parts: Callable[[], Sequence[Any]],
     tensor_of: Callable[..., Any],
     step: Any,
-    metadata: Callable[[], bytes],
+    description: str | None,
 ) -> Tensor:
-    """The same for a summary of one tensor: `tensor_of(*values)` makes the TensorProto."""
+    """The same for what one of TensorBoard's plugins shows: `tensor_of(*values)` makes the TensorProto."""
 
-    def all_parts() -> list[Any]:
-        return [*parts(), metadata()]
+    def prepare() -> Prepared:
+        tag, about = tag_of(name, f"{plugin}_summary"), events.metadata(plugin, description)
+        return Prepared(tag, parts(), lambda *values: events.summary(tag, tensor_of(*values), about))
 
-    def summary_of(values: list[Any]) -> Any:
-        *data, about = values
-        return events.summary(tag, tensor_of(*data), about)
-
-    return issue(tag, all_parts, summary_of, step)
+    return issue(prepare, step)
 
 
 # --- anything --------------------------------------------------------------------------------------------------------
@@ -197,15 +199,18 @@ def write(tag: str, tensor: Any, step: Any = None, metadata: Any = None, name: s
     if not isinstance(tag, str | bytes):
         raise TypeError(f"a tag must be a string, not {tag!r}")
 
-    def parts() -> list[Any]:
+    def prepare() -> Prepared:
         value = tensor() if callable(tensor) else tensor
-        if _is_text(value):
-            return [_text(value)]
-        part = located(value)
-        return [part if isinstance(part, Operand) else part.copy()]
+        part: Any = _text(value) if _is_text(value) else located(value)
+        about = events.serialized_metadata(metadata)
+        named = tag.decode() if isinstance(tag, bytes) else tag
+        return Prepared(
+            named,
+            [part.copy() if isinstance(part, np.ndarray) else part],
+            lambda value: events.summary(named, _proto(value), about),
+        )
 
-    named = tag.decode() if isinstance(tag, bytes) else tag
-    return issue_tensor(named, parts, _proto, step, lambda: events.serialized_metadata(metadata))
+    return issue(prepare, step)
 
 
 @public("summary.experimental.write_raw_pb")
@@ -229,10 +234,10 @@ def write_raw_pb(tensor: Any, step: Any = None, name: str | None = None) -> Tens
     False
     """
 
-    def parts() -> list[Any]:
-        return [events.parsed_summary(_text(tensor).values)]
+    def prepare() -> Prepared:
+        return Prepared("raw", [events.parsed_summary(_text(tensor).values)], lambda summary: summary)
 
-    return issue("raw", parts, lambda values: values[0], step)
+    return issue(prepare, step)
 
 
 # --- numbers ---------------------------------------------------------------------------------------------------------
@@ -258,7 +263,6 @@ def scalar(name: str | None, data: Any, step: Any = None, description: str | Non
     >>> tf.summary.scalar("loss", 0.5, step=1)  # there is no writer
     <tf.Tensor: shape=(), dtype=bool, numpy=False>
     """
-    tag = tag_of(name, "scalar_summary")
     part = located(data)
     shape = shape_of(part)
     if shape is None:
@@ -269,11 +273,7 @@ def scalar(name: str | None, data: Any, step: Any = None, description: str | Non
     if isinstance(part, np.ndarray):
         part = _float32(part)
     return issue_tensor(
-        tag,
-        lambda: [part],
-        lambda value: events.numbers(_float32(value)),
-        step,
-        lambda: events.metadata("scalar", description),
+        "scalar", name, lambda: [part], lambda value: events.numbers(_float32(value)), step, description
     )
 
 
@@ -308,7 +308,6 @@ def histogram(
     >>> bool(tf.summary.histogram("weights", tf.random.normal([100]), step=0))
     False
     """
-    tag = tag_of(name, "histogram_summary")
 
     def parts() -> list[Any]:
         count = _count(buckets)
@@ -318,7 +317,7 @@ def histogram(
                 return [call("histogram_buckets", part, buckets=count)]
         return [histograms.buckets(np, part, count)]
 
-    return issue_tensor(tag, parts, events.numbers, step, lambda: events.metadata("histogram", description))
+    return issue_tensor("histogram", name, parts, events.numbers, step, description)
 
 
 def _count(buckets: Any) -> int | Operand:
@@ -362,6 +361,5 @@ def text(name: str | None, data: Any, step: Any = None, description: str | None 
     >>> bool(tf.summary.text("note", "a **bold** start", step=0))
     False
     """
-    tag = tag_of(name, "text_summary")
     found = _text(data)
-    return issue_tensor(tag, lambda: [found], _proto, step, lambda: events.metadata("text", description))
+    return issue_tensor("text", name, lambda: [found], _proto, step, description)
