@@ -1,6 +1,6 @@
 """Lists, dicts and tuples in attributes: what of them is tracked, and after which changes a save is refused."""
 
-from collections import OrderedDict, defaultdict, namedtuple
+from collections import OrderedDict, namedtuple
 
 from tests.peers.checkpoints.programs import claims, program, raised, saved, values
 
@@ -82,19 +82,6 @@ def the_same_variable_twice_in_a_list(tf, folder):
     v = tf.Variable(0.0)
     status = tf.train.Checkpoint(x=[v, v]).restore(path)
     return {"value": values(v), "claims": claims(status)}
-
-
-@program
-def containers_that_are_not_tracked(tf, folder):
-    class OwnList(list):
-        pass
-
-    class OwnDict(dict):
-        pass
-
-    v = tf.Variable(1.0)
-    made = {"own list": OwnList([v]), "own dict": OwnDict(a=v), "default": defaultdict(int, a=v), "set": {1}}
-    return {name: raised(tf.train.Checkpoint, x=x) for name, x in made.items()}
 
 
 @program
@@ -192,71 +179,40 @@ def lists_grown_before_the_save(tf, folder):
 
 
 @program
-def lists_grown_through_the_owner_only(tf, folder):
-    """A list is the owner's after it was given to it: what is done to it elsewhere makes it unfit to be saved."""
-    listed = ones(tf, 1)
-    checkpoint = tf.train.Checkpoint(x=listed)
-    checkpoint.x.append(tf.Variable(2.0))
-    first = raised(checkpoint.save, str(folder / "c"))
-    listed.append(tf.Variable(3.0))
-    return {"through": first, "beside": raised(checkpoint.save, str(folder / "c")), "length": len(checkpoint.x)}
-
-
-@program
-def changes_of_lists(tf, folder):
-    def new(*_):
-        return tf.Variable(9.0)
-
+def changes_after_which_a_list_can_be_saved(tf, folder):
     changes = {
-        "append": lambda x: x.append(new()),
+        "append": lambda x: x.append(tf.Variable(9.0)),
         "append a number": lambda x: x.append(1),
-        "insert": lambda x: x.insert(0, new()),
-        "insert a number": lambda x: x.insert(0, 1),
-        "set": lambda x: x.__setitem__(0, new()),
-        "set slice": lambda x: x.__setitem__(slice(1, None), [new(), new()]),
+        "multiply": lambda x: x.__imul__(2),
+    }
+    numbers = {
+        "insert": lambda x: x.insert(0, 1),
+        "set": lambda x: x.__setitem__(0, 7),
+        "set slice": lambda x: x.__setitem__(slice(1, None), [5, 6, 7]),
         "delete": lambda x: x.__delitem__(0),
-        "delete slice": lambda x: x.__delitem__(slice(0, 1)),
         "pop": lambda x: x.pop(),
-        "pop first": lambda x: x.pop(0),
-        "remove": lambda x: x.remove(x[0]),
         "clear": lambda x: x.clear(),
         "reverse": lambda x: x.reverse(),
-        "multiply": lambda x: x.__imul__(2),
+        "sort": lambda x: x.sort(),
         "multiply by 0": lambda x: x.__imul__(0),
     }
     found = {name: save_after(tf, folder, lambda *v: list(v), change) for name, change in changes.items()}
-    plain = ("insert a number", "set slice", "delete", "pop", "clear", "reverse", "multiply", "multiply by 0")
-    numbers = {f"numbers, {name}": save_after(tf, folder, lambda *v: [3, 1, 2], changes[name]) for name in plain}
-    numbers["numbers, sort"] = save_after(tf, folder, lambda *v: [3, 1, 2], lambda x: x.sort())
-    return found | numbers
+    return found | {name: save_after(tf, folder, lambda *v: [3, 1, 2], change) for name, change in numbers.items()}
 
 
 @program
-def changes_of_dicts(tf, folder):
+def changes_after_which_a_dict_can_be_saved(tf, folder):
     changes = {
         "new": lambda x: x.__setitem__("d", tf.Variable(9.0)),
         "another": lambda x: x.__setitem__("a", tf.Variable(9.0)),
         "update": lambda x: x.update(d=tf.Variable(9.0), a=tf.Variable(8.0)),
         "a number": lambda x: x.__setitem__("d", 1),
-        "key of number": lambda x: x.__setitem__(1, tf.Variable(9.0)),
         "number at number": lambda x: x.__setitem__(1, 2),
         "delete": lambda x: x.__delitem__("a"),
-        "pop": lambda x: x.pop("a"),
-        "popitem": lambda x: x.popitem(),
-        "clear": lambda x: x.clear(),
-        "setdefault": lambda x: x.setdefault("d", 3),
-        "setdefault there": lambda x: x.setdefault("a", 3),
+        "setdefault": lambda x: x.setdefault("a", 3),
     }
     make = lambda a, b, c: {"a": a, "b": b, "c": c}
     return {name: save_after(tf, folder, make, change) for name, change in changes.items()}
-
-
-@program
-def dicts_changed_behind_the_owner(tf, folder):
-    mapped = {"a": tf.Variable(1.0)}
-    checkpoint = tf.train.Checkpoint(x=mapped)
-    mapped["b"] = tf.Variable(2.0)
-    return {"error": raised(checkpoint.save, str(folder / "c"))}
 
 
 @program
@@ -265,14 +221,7 @@ def keys_that_are_no_text(tf, folder):
         return raised(tf.train.Checkpoint(x=mapped).save, str(folder / "c"))
 
     v = tf.Variable(1.0)
-    return {
-        "variable": error({1: v}),
-        "tuple": error({(1, 2): v}),
-        "list": error({1: [v]}),
-        "empty list": error({1: []}),
-        "plain": error({1: 2, "a": v}),
-        "both": error({"a": v, 1: v}),
-    }
+    return {"tuple": error({(1, 2): v}), "plain": error({1: 2, (1, 2): 3, "a": v})}
 
 
 @program

@@ -249,8 +249,23 @@ def datasets_have_no_state(tf, folder):
     return {"value": values(v), "claims": claims(status)}
 
 
+def refuses(checkpoint, path):
+    """Whether a restore, or the claim that it restored everything, fails."""
+    return raised(lambda: checkpoint.restore(path).assert_consumed()) is not None
+
+
 @program
-def an_iterator_where_a_variable_was(tf, folder):
-    path = saved(tf, folder, x=tf.Variable(1.0))
-    iterator = iter(tf.data.Dataset.range(3))
-    return {"refused": raised(lambda: tf.train.Checkpoint(x=iterator).restore(path).assert_consumed()) is not None}
+def objects_where_others_were(tf, folder):
+    made = {
+        "variable": lambda: tf.Variable(1.0),
+        "iterator": lambda: iter(tf.data.Dataset.range(3)),
+        "module": tf.Module,
+    }
+    found = {}
+    for old in ("variable", "iterator"):
+        path = saved(tf, folder, x=made[old](), v=tf.Variable(1.0))
+        for new in made:
+            if new != old:
+                checkpoint = tf.train.Checkpoint(x=made[new](), v=tf.Variable(0.0))
+                found[f"{old}, {new}"] = refuses(checkpoint, path)
+    return {"refused": found}
