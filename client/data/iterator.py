@@ -77,6 +77,7 @@ class Iterator(Stateful):
         self._start(state["draws"])
         self._count = self._stage.skip(state["count"])
 
+    _state_kind = "dataset iterator"
     _checkpoint_state = state
     _restore_state = restore
 

@@ -192,6 +192,8 @@ class Generator(Stateful):
         """`count` seeds for the `stateless_` functions, `[2, count]`, int64: each column is one."""
         return convert_to_tensor(np.stack([self._words(count), np.zeros(count, np.int64)]))
 
+    _state_kind = "random generator"
+
     def _checkpoint_state(self) -> list[int]:
         counter, key = self._advance(0)
         return [signed(counter), signed(counter >> 64), key]

@@ -45,6 +45,8 @@ class SeedStream(Stateful):
         self._count += 1
         return (self._key, 0), self._count - 1
 
+    _state_kind = "seeds"
+
     def _checkpoint_state(self) -> dict[str, int | None]:
         return {"key": self._key, "count": self._count}
 
