@@ -68,6 +68,8 @@ class _Storage:
 
     def _values(self, read: Any, ids: Any, number: int) -> tuple[list[Value], list[np.ndarray[Any, Any]]] | None:
         """The values of `ids` and where they lie in host memory; None when one of them is not there, which is told."""
+        if type(ids) is not tuple:
+            raise ProtocolError(f"{ids!r:.100} is no array of ids")
         executor = self._executor
         values, arrays = [], []
         poison: Poison | None = None
