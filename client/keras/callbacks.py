@@ -24,6 +24,7 @@ from client.keras.callback_base import Callback, learning_rate_of, set_learning_
 from client.keras.logs import LogNumber, Logs, read
 from client.keras.monitors import EarlyStopping, MonitorCallback, ReduceLROnPlateau
 from client.keras.progbar_logger import ProgbarLogger
+from client.keras.tensorboard_callback import TensorBoard
 
 _RATE: Final = "\0learning_rate"
 _ALIASES: Final = {"on_train_batch_begin": "on_batch_begin", "on_train_batch_end": "on_batch_end"}
@@ -425,5 +426,6 @@ __all__ = [
     "MonitorCallback",
     "ProgbarLogger",
     "ReduceLROnPlateau",
+    "TensorBoard",
     "TerminateOnNaN",
 ]

@@ -80,6 +80,11 @@ class LogNumber(numbers.Real):
         """The value as a NumPy scalar."""
         return self._group.values()[self._index]  # type: ignore[no-any-return]
 
+    def _remote(self) -> Any:
+        """What a summary takes, which does not look: the tensor it is read from, the value once that was read."""
+        tensors = self._group._tensors
+        return tensors[self._index] if tensors else self.numpy()
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         return np.asarray(float(self), dtype)
 

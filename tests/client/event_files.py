@@ -22,8 +22,12 @@ def read(folder: Path | str) -> dict[str, list[tuple[int, Any]]]:
 
 
 def scalars(folder: Path | str) -> dict[str, list[tuple[int, float]]]:
-    """The same where all are scalars, as floats."""
-    return {tag: [(step, float(value)) for step, value in found] for tag, found in read(folder).items()}
+    """The same of the numbers alone, as floats."""
+    return {
+        tag: [(step, float(value)) for step, value in found]
+        for tag, found in read(folder).items()
+        if all(value.dtype == "float32" for _, value in found)
+    }
 
 
 def in_order(folder: Path | str) -> list[tuple[str, int]]:
