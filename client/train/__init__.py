@@ -2,7 +2,7 @@
 
 from client.api import names_in
 from client.train import checkpoint, manager, reader, state
-from client.train.restoring import CheckpointLoadStatus, InitializationOnlyStatus
+from client.train.status import CheckpointLoadStatus, InitializationOnlyStatus
 
 assert checkpoint and manager and reader and state
 

@@ -14,8 +14,9 @@ from client.api import public
 from client.tracking import Tracked, arrived, edges
 from client.train.graph import check_root, check_trackable
 from client.train.places import check_prefix
-from client.train.restoring import CheckpointLoadStatus, InitializationOnlyStatus, read_checkpoint, restored_by
+from client.train.restoring import restored_by
 from client.train.state import record_latest
+from client.train.status import CheckpointLoadStatus, InitializationOnlyStatus, read_checkpoint
 from client.train.writing import WRITER, Write
 from client.variable import Variable
 from protocol.errors import NotFoundError

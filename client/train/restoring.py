@@ -1,6 +1,7 @@
 """Restoring: which saved node is which object of the program, and giving it its value, now or when it is made.
 
-Owns: `Restoration`, the matching by the names of edges; `CheckpointLoadStatus`. Does not know paths or formats.
+Owns: `Restoration`, the matching by the names of edges. Does not know paths or formats, nor what is said of the outcome
+(`client.train.status`).
 
 Matching starts at the root and follows edges of the same name on both sides. Where the program has no child of that
 name yet, the restoration waits in the owner (`client.tracking`) and goes on from there when it gets one. Each object
@@ -15,15 +16,18 @@ import logging
 import sys
 import weakref
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from client.tensor import Tensor
-from client.tracking import Stateful, Tracked, await_child, children, edges, replace, waiting_for
-from client.train.bundle import INDEX, Entry, Index, Node, parse
-from client.train.places import Place, place_of
+from client.tracking import Stateful, Tracked, await_child, edges, replace
+from client.train.bundle import Entry, Index, Node
+from client.train.places import Place
 from client.train.writing import progress_bar
 from client.variable import Variable
+
+Pairs = Iterable[tuple[str, Any]]
 
 log: Final = logging.getLogger("telegrad.checkpoint")
 
@@ -37,6 +41,14 @@ def restored_by(live: Any) -> int:
     return int(live.__dict__.get("_self_restored_by", 0)) if isinstance(live, Tracked) else 0
 
 
+def _mark(live: Any, order: int) -> None:
+    """Say which restore gave an object its value."""
+    if isinstance(live, Variable):
+        live._restored_by = order
+    elif isinstance(live, Tracked):
+        live.__dict__["_self_restored_by"] = order
+
+
 class Restoration:
     """One restore of a checkpoint.
 
@@ -47,6 +59,7 @@ class Restoration:
         self.order = next(_orders)
         self.nodes = index.nodes
         self.expect_partial = False
+        self.cancelled = False
         self.objects = _Objects()
         self._tensors = index.tensors
         self._size = index.size
@@ -63,22 +76,47 @@ class Restoration:
 
     # --- matching ----------------------------------------------------------------------------------------------------
 
-    def match(self, number: int, live: Any, owner: Any = None, name: str = "") -> None:
-        """Give a node's object and all below it their values. `name` is its edge from `owner`.
+    def match(self, number: int, live: Any, owner: Any = None, name: str = "", attached: Pairs = ()) -> None:
+        """Give a node's object and all below it their values, or none of them if one cannot have its.
+
+        Args:
+            number: the node's.
+            live: the object.
+            owner: what has it as a child; `name` is its edge from there.
+            name: see `owner`.
+            attached: more named children of the object.
 
         Raises:
             ValueError: a variable has another shape or dtype than what was saved.
             DataLossError: the data file is damaged.
         """
-        variables: list[tuple[Variable, Entry]] = []
-        states: list[tuple[Stateful, Any]] = []
+        found = _Found()
+        try:
+            self._walk(number, live, owner, name, found)
+            below = self.nodes[number].children
+            for edge, child in attached:
+                if edge in below and below[edge] not in self.objects:
+                    self._walk(below[edge], child, None, edge, found)
+            self._verify(found)
+        except BaseException:
+            for each, order in reversed(found.before):
+                _mark(each, order)
+            raise
+        self._assign(found)
+
+    def cancel(self) -> None:
+        """It failed: nothing is said of what is left, and what waits is not restored."""
+        self.expect_partial = self.cancelled = True
+
+    def _walk(self, number: int, live: Any, owner: Any, name: str, found: _Found) -> None:
+        """Match a node and all below it."""
         queue = deque([(number, live, owner, name)])
         while queue:
             number, live, owner, name = queue.popleft()
             live = self._current(live, owner, name)
             if not self._bind(number, live):
                 continue
-            self._take(number, live, variables, states)
+            self._take(number, live, found)
             saved = self.nodes[number].children
             present = {k: v for k, v in edges(live) if isinstance(v, Variable | Tracked | list | tuple | dict)}
             asked = live
@@ -90,7 +128,6 @@ class Restoration:
                 replace(owner, name, live, asked)
                 self.objects.put(number, asked)
             queue.extend((child, present[edge], asked, edge) for edge, child in saved.items() if edge in present)
-        self._assign(variables, states)
 
     def _current(self, live: Any, owner: Any, name: str) -> Any:
         """The list or dict that took this one's place, put here as well; else the object itself."""
@@ -111,31 +148,28 @@ class Restoration:
             log.warning(
                 "Inconsistent references when loading the checkpoint into this object graph: one saved object would "
                 "become two here, %s and %s. The first has its value.",
-                _named(known),
-                _named(live),
+                named(known),
+                named(live),
             )
         return False
 
-    def _take(
-        self, number: int, live: Any, variables: list[tuple[Variable, Entry]], states: list[tuple[Stateful, Any]]
-    ) -> None:
+    def _take(self, number: int, live: Any, found: _Found) -> None:
         """Note an object's value, unless a later restore has given it one."""
         node = self.nodes[number]
         fit = _takes(live, node)
         if not fit:
             self._misfits.add(number)
-        if restored_by(live) >= self.order:
+        before = restored_by(live)
+        if before >= self.order:
             return
-        if isinstance(live, Variable):
-            if node.tensor is not None:
-                entry = self._tensors[node.tensor]
-                if self._fits(live, entry, node.tensor):
-                    variables.append((live, entry))
-                live._restored_by = self.order
-        elif isinstance(live, Tracked):
-            live.__dict__["_self_restored_by"] = self.order
-            if fit and isinstance(live, Stateful) and node.has_state:
-                states.append((live, node.state))
+        if isinstance(live, Variable) and node.tensor is not None:
+            entry = self._tensors[node.tensor]
+            if self._fits(live, entry, node.tensor):
+                found.variables.append((live, entry))
+        elif fit and isinstance(live, Stateful) and node.has_state:
+            found.states.append((live, node.state))
+        found.before.append((live, before))
+        _mark(live, self.order)
 
     def _fits(self, variable: Variable, entry: Entry, key: str) -> bool:
         """Whether a value can be assigned. Raises ValueError when it cannot, unless such variables are to be spared."""
@@ -157,16 +191,20 @@ class Restoration:
 
     # --- values ------------------------------------------------------------------------------------------------------
 
-    def _assign(self, variables: Sequence[tuple[Variable, Entry]], states: Iterable[tuple[Stateful, Any]]) -> None:
-        """Give values, of which nothing is wrong: the data is checked before the first is assigned."""
-        if variables:
-            entries = [entry for _, entry in variables]
+    def _verify(self, found: _Found) -> None:
+        """Read the values once, so that none is assigned if another is damaged."""
+        entries = [entry for _, entry in found.variables]
+        if entries:
             with progress_bar("checking", sum(e.nbytes for e in entries)) as progress:
                 self._place.verify(self._data, self._size, entries, progress)
-            for variable, entry in variables:
-                variable.assign(self._place.load(self._data, entry))
+
+    def _assign(self, found: _Found) -> None:
+        """Give the values, of which nothing is wrong."""
+        for variable, entry in found.variables:
+            variable.assign(self._place.load(self._data, entry))
+        if found.variables:
             self._place.settle()
-        for live, state in states:
+        for live, state in found.states:
             live._restore_state(state)
 
     def value_of(self, live: Any) -> Any:
@@ -212,6 +250,15 @@ class Restoration:
             )
 
 
+@dataclass
+class _Found:
+    """What a match has found: the values to be given, and which restore gave the objects' values before."""
+
+    variables: list[tuple[Variable, Entry]] = field(default_factory=list)
+    states: list[tuple[Stateful, Any]] = field(default_factory=list)
+    before: list[tuple[Any, int]] = field(default_factory=list)
+
+
 class _Awaited:
     """A node that waits for its object."""
 
@@ -222,7 +269,8 @@ class _Awaited:
 
     def arrive(self, owner: Any, name: str, child: Any) -> None:
         """The object is there."""
-        self._restoration.match(self._number, child, owner, name)
+        if not self._restoration.cancelled:
+            self._restoration.match(self._number, child, owner, name)
 
 
 class _Objects:
@@ -284,162 +332,6 @@ def _takes(live: Any, node: Node) -> bool:
     return node.tensor is None or isinstance(live, Variable)
 
 
-def _named(live: Any) -> str:
+def named(live: Any) -> str:
+    """An object in a message."""
     return f"the variable {live.name!r}" if isinstance(live, Variable) else f"a {type(live).__name__}"
-
-
-class CheckpointLoadStatus:
-    """What came of a restore: assertions about it. `Checkpoint.restore`, `read` and `Model.load_weights` give one."""
-
-    def __init__(self, restoration: Restoration, root: Any, attached: Iterable[tuple[str, Any]] = ()) -> None:
-        self._restoration = restoration
-        self._root = root
-        self._attached = list(attached)
-
-    def assert_consumed(self) -> CheckpointLoadStatus:
-        """Check that every value of the checkpoint has its object, and every object its value. Gives itself.
-
-        Raises:
-            AssertionError: one has not.
-        """
-        self.assert_existing_objects_matched()
-        for _, name in self._restoration.unmatched():
-            raise AssertionError(f"Unresolved object in checkpoint: {name} has a value, and the program no such object")
-        return self
-
-    def assert_existing_objects_matched(self) -> CheckpointLoadStatus:
-        """Check that every object there is has a value from this restore or a later one. Gives itself.
-
-        Raises:
-            AssertionError: one has none.
-        """
-        restoration = self._restoration
-        for number, node in enumerate(restoration.nodes):
-            live = restoration.objects.get(number)
-            if live is not None and node.has_value and restored_by(live) < restoration.order:
-                raise AssertionError(f"Object not assigned a value from checkpoint: {_named(live)}")
-        self._look()
-        left = [live for live in restoration.objects.unbound() if isinstance(live, Variable | Stateful)]
-        if left:
-            shown = ", ".join(map(_named, left[:10]))
-            raise AssertionError(
-                f"Found {len(left)} Python objects that were not bound to checkpointed values, likely due to changes "
-                f"in the Python program: {shown}{', ...' if len(left) > 10 else ''}"
-            )
-        return self
-
-    def assert_nontrivial_match(self) -> CheckpointLoadStatus:
-        """Check that anything but the root was found in the checkpoint. Gives itself.
-
-        Raises:
-            AssertionError: nothing was.
-        """
-        self._look()
-        if len(self._restoration.objects) > 1:
-            return self
-        left = [live for live in self._restoration.objects.unbound() if isinstance(live, Variable | Stateful)]
-        if not left:
-            raise AssertionError(f"Nothing to load. No dependencies have been added to {_named(self._root)} yet.")
-        raise AssertionError(
-            "Nothing except the root object matched a checkpointed value. Typically this means that the checkpoint "
-            f"does not match the Python program. Without a value are: {', '.join(map(_named, left[:10]))}"
-        )
-
-    def expect_partial(self) -> CheckpointLoadStatus:
-        """Don't warn of values that nobody wanted. Gives itself."""
-        self._restoration.expect_partial = True
-        return self
-
-    def awaits(self, live: Any) -> bool:
-        """Whether the checkpoint has values for children that an object does not have yet."""
-        return bool(waiting_for(live))
-
-    def value_of(self, live: Any) -> Any:
-        """The value that a small variable got, None where it is not known here."""
-        return self._restoration.value_of(live)
-
-    def run_restore_ops(self, session: Any = None) -> None:
-        """Nothing: values are restored at once."""
-
-    def initialize_or_restore(self, session: Any = None) -> None:
-        """Nothing: values are restored at once."""
-
-    def _look(self) -> None:
-        """See all objects that there are now."""
-        queue = deque([self._root, *(child for _, child in self._attached)])
-        found: set[int] = set()
-        while queue:
-            live = queue.popleft()
-            if id(live) not in found:
-                found.add(id(live))
-                self._restoration.objects.saw(live)
-                queue.extend(child for _, child in children(live))
-
-
-def read_checkpoint(
-    path: str, root: Any, attached: Sequence[tuple[str, Any]] = (), spare_shapes: bool = False
-) -> CheckpointLoadStatus:
-    """Restore the checkpoint at a path of the user's to `root` and the more children that are `attached` to it.
-
-    With `spare_shapes`, variables of another shape than what was saved keep their values.
-    """
-    place, name = place_of(path)
-    index = parse(place.read(name + INDEX), path + INDEX)
-    folder = name[: len(name) - len(name.replace("\\", "/").rpartition("/")[2])]
-    return restore_index(index, place, folder + index.data, root, attached, spare_shapes)
-
-
-def restore_index(
-    index: Index,
-    place: Place,
-    data: str,
-    root: Any,
-    attached: Sequence[tuple[str, Any]] = (),
-    spare_shapes: bool = False,
-) -> CheckpointLoadStatus:
-    """`read_checkpoint`, of an index that was read, with the values in the file `data` of a place."""
-    restoration = Restoration(index, place, data)
-    if spare_shapes:
-        restoration.skip_mismatches()
-    try:
-        restoration.match(0, root)
-        below = index.nodes[0].children
-        for each, child in attached:
-            if each != "root" and each in below and below[each] not in restoration.objects:
-                restoration.match(below[each], child)
-    except BaseException:
-        restoration.expect_partial = True  # the error says enough
-        raise
-    return CheckpointLoadStatus(restoration, root, attached)
-
-
-class InitializationOnlyStatus:
-    """What `restore(None)` gives: nothing was restored, and every assertion fails."""
-
-    def _fail(self) -> Any:
-        raise AssertionError("No checkpoint specified (save_path=None); nothing is being restored.")
-
-    def assert_consumed(self) -> Any:
-        """Raises AssertionError."""
-        return self._fail()
-
-    def assert_existing_objects_matched(self) -> Any:
-        """Raises AssertionError."""
-        return self._fail()
-
-    def assert_nontrivial_match(self) -> Any:
-        """Raises AssertionError."""
-        return self._fail()
-
-    def expect_partial(self) -> InitializationOnlyStatus:
-        """Gives itself."""
-        return self
-
-    def run_restore_ops(self, session: Any = None) -> Any:
-        """Raises AssertionError."""
-        raise AssertionError(
-            "No checkpoint specified, so no restore ops are available (save_path=None to Saver.restore)."
-        )
-
-    def initialize_or_restore(self, session: Any = None) -> None:
-        """Nothing: variables have their first values when they are made."""

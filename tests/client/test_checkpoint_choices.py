@@ -159,6 +159,31 @@ def test_a_restore_that_fails_changes_nothing(wrong, tmp_path):
     assert int(next(iterator)) == 1
 
 
+def test_a_restore_that_fails_in_a_part_beside_the_root_changes_nothing(tmp_path):
+    root = tf.Module()
+    root.v = tf.Variable(1.0)
+    path = tf.train.Checkpoint(root, beside=tf.Variable([1.0])).save(tmp_path / "c")
+    root.v.assign(5.0)
+    checkpoint = tf.train.Checkpoint(root, beside=tf.Variable([1.0, 2.0]))
+    with pytest.raises(ValueError, match="'beside'"):
+        checkpoint.restore(path)
+    assert float(root.v) == 5.0
+
+
+def test_a_restore_that_fails_leaves_earlier_ones_and_nothing_to_come(tmp_path):
+    good = tf.train.Checkpoint(a=tf.Variable(1.0), later=tf.Variable(2.0)).save(tmp_path / "good")
+    bad = tf.train.Checkpoint(a=tf.Variable([0.0]), later=tf.Variable(3.0), new=tf.Variable(4.0)).save(tmp_path / "bad")
+    checkpoint = tf.train.Checkpoint(a=tf.Variable(0.0))
+    status = checkpoint.restore(good)
+    with pytest.raises(ValueError, match="'a'"):
+        checkpoint.restore(bad)
+    checkpoint.later = tf.Variable(0.0)
+    assert values([checkpoint.a, checkpoint.later]) == [1.0, 2.0]
+    status.assert_consumed()
+    checkpoint.new = tf.Variable(0.0)
+    assert float(checkpoint.new) == 0.0
+
+
 def test_a_state_is_given_to_objects_of_its_kind_only(tmp_path):
     iterator, generator = iter(tf.data.Dataset.range(5)), tf.random.Generator.from_seed(1)
     path = tf.train.Checkpoint(x=iterator, v=tf.Variable(1.0)).save(tmp_path / "c")

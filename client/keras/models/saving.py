@@ -29,8 +29,8 @@ from client.keras.models.model import Model
 from client.keras.serialization import custom_object_scope
 from client.train.bundle import INDEX, SUFFIX, Index, parse
 from client.train.places import SERVER, LocalPlace, Progress, ServerPlace, check_prefix, receive, replacing
-from client.train.restoring import CheckpointLoadStatus, read_checkpoint, restore_index
 from client.train.snapshot import Snapshot
+from client.train.status import CheckpointLoadStatus, read_checkpoint, restore_index
 from client.train.writing import WRITER, Write
 from protocol import __version__
 from protocol.errors import DataLossError, NotFoundError
