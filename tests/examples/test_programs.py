@@ -6,9 +6,11 @@ import linear_regression
 import matrix_products
 import numpy as np
 import pytest
+import summaries
 import train_digits
 
 import client as tf
+from tests.client.event_files import read
 from tests.client.waiting import waits
 
 
@@ -51,6 +53,18 @@ def test_linear_regression():
     assert len(seen) == 15 and seen == sorted(seen, reverse=True)
     with waits(1):
         linear_regression.train(steps=20)
+
+
+def test_summaries(tmp_path):
+    before = tf.stats()["waits"]
+    summaries.train(tmp_path)
+    assert tf.stats()["waits"] - before <= 1
+    found = read(tmp_path)
+    steps = list(range(100, 1001, 100))
+    assert [step for step, _ in found["loss"]] == [step for step, _ in found["error"]] == steps
+    losses = [float(value) for _, value in found["loss"]]
+    assert losses[0] == max(losses) < 5 and losses[-1] == pytest.approx(1.0, abs=0.1)
+    assert all(buckets[:, 2].sum() == linear_regression.EXAMPLES for _, buckets in found["error"])
 
 
 def test_line_search():
