@@ -70,11 +70,10 @@ class EventLog:
         self._records = events.records(self._buffer)
         try:
             os.makedirs(directory or ".", exist_ok=True)
-            self.path = os.path.join(directory, events.file_name(suffix))
-            # Unbuffered: bytes that waited in it would be written by a forked child too.
-            self._file = open(self.path, "xb", buffering=0)  # noqa: SIM115
+            self._file = _new_file(directory, suffix)
         except OSError as error:
             raise _as_op_error(error) from error
+        self.path = self._file.name
         self._records.write(events.header())
         self._write_out()
         self._check()
@@ -159,15 +158,16 @@ class EventLog:
 
     def _run(self) -> None:
         while batch := self._next():
-            for issued in batch:
-                self._take(issued)
+            lost = [error for error in map(self._take, batch) if error is not None]
+            if lost:
+                _say(f"summaries that were on their way and are lost: {len(lost)} ({lost[0].message})")
             with self._changed:
                 for issued in batch:
                     self._queue.popleft()
                     self._bytes -= issued.size
                 self._taken += len(batch)
                 self._changed.notify_all()
-            del issued, batch  # and with them the tensors that they kept
+            del issued, batch, lost  # and with them the tensors that they kept
         self._file.close()
 
     def _next(self) -> list[Issued]:
@@ -184,21 +184,22 @@ class EventLog:
             arrived = itertools.takewhile(lambda i: i.arriving.arrived, itertools.islice(self._queue, _TOGETHER))
             return list(arrived) or list(itertools.islice(self._queue, 1))
 
-    def _take(self, issued: Issued) -> None:
+    def _take(self, issued: Issued) -> SessionLostError | None:
+        """Make a record of a summary. What it returns is why there is none, where nobody else tells."""
         try:
             values = issued.arriving.values()
         except SessionLostError as error:
-            _say(f"{issued.what} was on its way and is lost: {error.message}")
-            return
+            return error
         except OpError:  # of an op: the program's next wait raises it
-            return
+            return None
         try:
             data = issued.make(values)
         except Exception as error:  # a bad picture must not end the others
             _say(f"{issued.what} is left out: {error}")
-            return
+            return None
         if data is not None:
             self._records.write(data)
+        return None
 
     def _write_out(self) -> None:
         data = memoryview(self._buffer.getvalue())
@@ -212,6 +213,16 @@ class EventLog:
         with self._changed:
             self._written = self._taken
             self._changed.notify_all()
+
+
+def _new_file(directory: str, suffix: str) -> io.FileIO:
+    """A file of a name that nobody has: another container's process may have this one's host and number.
+
+    Unbuffered: bytes that waited in it would be written by a forked child too.
+    """
+    while True:
+        with contextlib.suppress(FileExistsError):
+            return open(os.path.join(directory, events.file_name(suffix)), "xb", buffering=0)
 
 
 def _say(text: str) -> None:

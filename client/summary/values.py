@@ -61,7 +61,7 @@ def is_symbolic(part: Any) -> bool:
 def _size(part: Any) -> int:
     if isinstance(part, Operand):
         return size_known(part._spec) or 0
-    return getattr(part, "nbytes", 0)
+    return sum(map(len, part.values)) if isinstance(part, Text) else getattr(part, "nbytes", 0)
 
 
 # --- issuing ---------------------------------------------------------------------------------------------------------
