@@ -138,8 +138,7 @@ def settle(owner: Any) -> None:
     if not owner.__dict__.get(_WAITING):
         return
     for name, child in list(edges(owner)):
-        if isinstance(child, Variable | Tracked | list | tuple | dict):
-            arrived(owner, name, child)
+        arrived(owner, name, child)
 
 
 def waiting_for(owner: Any) -> dict[str, list[Waiting]]:
@@ -149,6 +148,8 @@ def waiting_for(owner: Any) -> dict[str, list[Waiting]]:
 
 def arrived(owner: Any, name: str, child: Any) -> None:
     """Give a child what has waited for it."""
+    if not isinstance(child, Variable | Tracked | list | tuple | dict):
+        return
     for each in sorted(waiting_for(owner).pop(name, ()), key=lambda w: -w.order):
         each.arrive(owner, name, child)
 
@@ -189,7 +190,7 @@ class TrackedList(_Telling, list):  # type: ignore[type-arg]
     def append(self, value: Any) -> None:
         """As a list's; so are the others."""
         super().append(value)
-        settle(self)
+        arrived(self, str(len(self) - 1), value)
 
     def extend(self, values: Iterable[Any]) -> None:
         for value in values:
@@ -213,7 +214,7 @@ class TrackedDict(_Telling, dict):  # type: ignore[type-arg]
 
     def __setitem__(self, key: Any, value: Any) -> None:
         super().__setitem__(key, value)
-        settle(self)
+        arrived(self, str(key), value)
 
     def update(self, *args: Any, **kwargs: Any) -> None:
         """As a dict's; so are the others."""
