@@ -20,7 +20,7 @@ OURS = {
 }
 
 # Not functions of tensors with float results, or not functions at all.
-SPACES = ("autograph", "config", "data", "debugging", "errors", "keras", "nest", "test", "train")
+SPACES = ("autograph", "config", "data", "debugging", "errors", "keras", "nest", "summary", "test", "train")
 OTHERS = """
 autodiff.GradientTape IndexedSlices Module TensorSpec UnconnectedGradients Variable
 random.Algorithm random.Generator random.create_rng_state random.experimental random.fold_in
