@@ -109,6 +109,20 @@ MEASUREMENTS: Final = (
         ),
     ),
     Measurement(
+        "profiled_add",
+        "chained add 4x4 within tf.profile()",
+        {System.OURS: "small_ops:profiled_add"},
+        show=units.per_op,
+        networked=False,
+    ),
+    Measurement(
+        "checked_add",
+        "chained add 4x4, numerics checked",
+        {System.OURS: "small_ops:checked_add", System.TF_LOCAL: "small_ops:checked_add"},
+        show=units.per_op,
+        networked=False,
+    ),
+    Measurement(
         "add_read",
         "add + read (raw: WebSocket echo)",
         everyone("small_ops:add_read", RAW="raw:echo"),

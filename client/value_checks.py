@@ -296,11 +296,17 @@ def check_numerics(tensor: Any, message: str, name: str | None = None) -> Tensor
 
     Raises:
         tf.errors.InvalidArgumentError: it has such values, or is not of a floating-point dtype.
+        TypeError: `message` is no text.
+
+    A gradient that goes back through it is not checked, as TensorFlow's is: `tf.debugging.enable_check_numerics` does
+    that.
 
     >>> import client as tf
     >>> tf.debugging.check_numerics(tf.constant([1.0, 2.0]), "activations")
     <tf.Tensor: shape=(2,), dtype=float32, numpy=array([1., 2.], dtype=float32)>
     """
+    if not isinstance(message, str | bytes):
+        raise TypeError(f"Expected string for argument 'message' not {message!r}.")
     found = convert_to_tensor(tensor)
     if not found.dtype.is_floating:
         raise InvalidArgumentError(
@@ -314,7 +320,8 @@ def check_numerics(tensor: Any, message: str, name: str | None = None) -> Tensor
         has_nan, has_inf = np.isnan(known).any(), np.isinf(known).any()
     wrong = " and ".join(kind for kind, present in (("Inf", has_inf), ("NaN", has_nan)) if present)
     if wrong:
-        raise InvalidArgumentError(f"{message} : Tensor had {wrong} values")
+        text = message if isinstance(message, str) else message.decode(errors="replace")
+        raise InvalidArgumentError(f"{text} : Tensor had {wrong} values")
     return found
 
 

@@ -89,7 +89,7 @@ def _message(op: Op, slot: int, count: int, result: Value, inputs: Sequence[Valu
         if len(inputs) > _SHOWN_INPUTS:
             lines.append(f"         and {len(inputs) - _SHOWN_INPUTS} more")
     had = [sign for sign, _ in kinds]
-    return "\n".join([*lines, "", f" : Tensor had {_and(had)} values"])
+    return "\n".join([*lines, "", f" : Tensor had {_and(had)} values [Op:{op.name}]"])
 
 
 def _and(words: list[str]) -> str:

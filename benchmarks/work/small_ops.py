@@ -1,6 +1,7 @@
 """Ops so small that only their way matters.
 
-Owns: `chained_add`, `add_read`. Each takes the library, ours or TensorFlow, as `tf`.
+Owns: `chained_add`, the same with our profile or checks of numerics on, and `add_read`. Each takes the library, ours or
+TensorFlow, as `tf`.
 """
 
 from __future__ import annotations
@@ -27,6 +28,21 @@ def chained_add(tf: Any, seconds: float) -> list[float]:
             break
     y.numpy()
     return [(time.perf_counter() - start) / count]
+
+
+def profiled_add(tf: Any, seconds: float) -> list[float]:
+    """Seconds an op of the same chain while a profile is on."""
+    with tf.profile():
+        return chained_add(tf, seconds)
+
+
+def checked_add(tf: Any, seconds: float) -> list[float]:
+    """Seconds an op of the same chain while every result is looked at for NaN and infinities."""
+    tf.debugging.enable_check_numerics()
+    try:
+        return chained_add(tf, seconds)
+    finally:
+        tf.debugging.disable_check_numerics()
 
 
 def add_read(tf: Any, seconds: float) -> list[float]:

@@ -162,6 +162,14 @@ def test_check_numerics_gives_the_tensor():
         debugging.check_numerics(tf.constant([1]), "m")
 
 
+def test_check_numerics_takes_a_text_for_its_message():
+    for message in (None, 3):
+        with pytest.raises(TypeError, match=f"Expected string for argument 'message' not {message}"):
+            debugging.check_numerics([1.0], message)
+    with pytest.raises(Invalid, match=r"^loss : Tensor had Inf values$"):
+        debugging.check_numerics([np.inf], b"loss")
+
+
 def test_assert_op():
     x = remote([1, 2, 3, 4])
     debugging.Assert(True, [])
