@@ -1,7 +1,7 @@
 """The names of `tf.keras.callbacks`: what a program does between the steps of a training.
 
 Owns: `CallbackList` and the callbacks that come with Keras, except those that watch a value
-(`client.keras.monitors`). Does not know how a model trains.
+(`client.keras.monitors`) or save (`client.keras.checkpoint_callbacks`). Does not know how a model trains.
 
 A callback at the end of a batch gets values that are on the server until it looks at them; at the end of an epoch it
 gets numbers, which were read in one wait for all callbacks. The callbacks here never make training wait in between.
@@ -21,6 +21,7 @@ import numpy as np
 from client import nest
 from client.api import public
 from client.keras.callback_base import Callback, learning_rate_of, set_learning_rate
+from client.keras.checkpoint_callbacks import BackupAndRestore, ModelCheckpoint
 from client.keras.logs import LogNumber, Logs, read
 from client.keras.monitors import EarlyStopping, MonitorCallback, ReduceLROnPlateau
 from client.keras.progbar_logger import ProgbarLogger
@@ -416,6 +417,7 @@ def _cell(value: Any) -> Any:
 
 
 __all__ = [
+    "BackupAndRestore",
     "CSVLogger",
     "Callback",
     "CallbackList",
@@ -423,6 +425,7 @@ __all__ = [
     "History",
     "LambdaCallback",
     "LearningRateScheduler",
+    "ModelCheckpoint",
     "MonitorCallback",
     "ProgbarLogger",
     "ReduceLROnPlateau",

@@ -17,6 +17,7 @@ from client.tensor import Operand
 from client.train.checkpoint import Checkpoint, CheckpointOptions
 from client.train.places import place_of
 from client.train.state import CheckpointState, get_checkpoint_state, join, known_times, write_state
+from client.train.writing import WRITER
 
 log: Final = logging.getLogger("telegrad.checkpoint")
 
@@ -80,7 +81,8 @@ class CheckpointManager:
         self._adopt()
 
     def _adopt(self) -> None:
-        """Take over what an earlier manager has kept in the directory."""
+        """Take over what an earlier manager has kept in the directory, or is about to."""
+        WRITER.wait()
         now = time.time()
         state = get_checkpoint_state(self._directory)
         if state is None:

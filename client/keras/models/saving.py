@@ -302,8 +302,8 @@ class _Archive:
         """Give a model the weights."""
         index: Index = parse(self.read(_WEIGHTS + INDEX), f"{self._path}:{_WEIGHTS}{INDEX}")
         with zipfile.ZipFile(self._path) as archive, open(self._path, "rb") as file:
-            info = archive.getinfo(_WEIGHTS + SUFFIX)
-            if info.compress_type != zipfile.ZIP_STORED or info.file_size != index.size:
+            info = archive.NameToInfo.get(_WEIGHTS + SUFFIX)
+            if info is None or info.compress_type != zipfile.ZIP_STORED or info.file_size != index.size:
                 raise DataLossError(f"{self._path} is damaged: its weights are not as long as they should be")
             base = _content_start(file, info.header_offset)
         return restore_index(index, LocalPlace(base), self._path, root, spare_shapes=spare_shapes)
