@@ -187,18 +187,18 @@ class EventLog:
     def _take(self, issued: Issued) -> SessionLostError | None:
         """Make a record of a summary. What it returns is why there is none, where nobody else tells."""
         try:
-            values = issued.arriving.values()
-        except SessionLostError as error:
-            return error
-        except OpError:  # of an op: the program's next wait raises it
-            return None
-        try:
+            try:
+                values = issued.arriving.values()
+            except SessionLostError as error:
+                return error
+            except OpError:  # of an op: the program's next wait raises it
+                return None
             data = issued.make(values)
         except Exception as error:  # a bad picture must not end the others
             _say(f"{issued.what} is left out: {error}")
-            return None
-        if data is not None:
-            self._records.write(data)
+        else:
+            if data is not None:
+                self._records.write(data)
         return None
 
     def _write_out(self) -> None:
