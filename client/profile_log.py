@@ -39,17 +39,19 @@ class Log:
         self.issued = 0
         self.sent: deque[tuple[Sites, int, Sequence[Site | None]]] = deque(maxlen=_MAX_BLOCKS)
         self.threads: dict[int, str] = {}
+        self._lock = threading.Lock()
 
     def waited(self, kind: str, site: Site | None, start: int, end: int, outermost: bool) -> None:
         """This thread waited. Within another wait it adds nothing to the thread's time."""
         thread = self._thread()
-        total = self.waits.setdefault((kind, site), [0, 0, 0])
-        total[0] += 1
-        total[1] += end - start
-        total[2] = max(total[2], end - start)
-        if outermost:
-            self.blocked[thread] = self.blocked.get(thread, 0) + end - start
-        self.wait_spans.append((thread, kind, site, start, end))
+        with self._lock:  # threads may wait on the same line
+            total = self.waits.setdefault((kind, site), [0, 0, 0])
+            total[0] += 1
+            total[1] += end - start
+            total[2] = max(total[2], end - start)
+            if outermost:
+                self.blocked[thread] = self.blocked.get(thread, 0) + end - start
+            self.wait_spans.append((thread, kind, site, start, end))
 
     def issue(self, site: Site | None, start: int, end: int) -> None:
         """This thread issued an item."""
@@ -154,15 +156,16 @@ def _sending(original: Callable[..., None]) -> Callable[..., None]:
 
 @contextlib.contextmanager
 def _noted(kind: str, site: Site | None) -> Iterator[None]:
-    _depth.waits += 1
+    depth = _depth.waits
     start = clock()
     try:
+        _depth.waits = depth + 1
         yield
     finally:
         end = clock()
-        _depth.waits -= 1
+        _depth.waits = depth
         for log in _logs:
-            log.waited(kind, site, start, end, not _depth.waits)
+            log.waited(kind, site, start, end, not depth)
 
 
 def forget_after_fork() -> None:

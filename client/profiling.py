@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from client import context, session_settings
 from client.api import public
+from client.interrupts import Uninterrupted
 from client.profile_log import STALL, Log, clock, close_log, forget_after_fork, open_log
 from client.profile_server import SETTING, ServerPart
 from client.sites import Site, file_and_line, source_of
@@ -126,32 +127,27 @@ class Profile:
         if session is not None and session.alive():
             session.flush()  # what was issued before is not the profile's
             self._parts.append(ServerPart(session, self._number, opened=False))
-        self._began = clock()
-        try:
+        with Uninterrupted():
             _running[self._number] = self
             _tell_servers()
             open_log(self._log)
-        except BaseException:
-            self._leave()
-            raise
+            self._began = clock()
         return self
 
     def stop(self) -> None:
         """End. Waits for nothing. Raises RuntimeError: it is not on."""
         if not self.running:
             raise RuntimeError("the profile is not on")
-        self._ended = clock()
-        self._leave()
+        with Uninterrupted():
+            self._ended = clock()
+            _running.pop(self._number, None)
+            close_log(self._log)
+            _tell_servers()
         for part in self._parts:
             with contextlib.suppress(OpError):  # the session is lost: `missing` says so
                 part.session.flush()
             part.stop_counting()
         _uncollected.add(self)
-
-    def _leave(self) -> None:
-        _running.pop(self._number, None)
-        close_log(self._log)
-        _tell_servers()
 
     @property
     def running(self) -> bool:

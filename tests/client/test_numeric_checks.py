@@ -9,6 +9,7 @@ import pytest
 import client as tf
 from benchmarks.proxy import Proxy
 from client import context
+from client.session import Session
 from tests.client.waiting import remote, waits
 from tests.support import run_program, serving
 
@@ -315,3 +316,17 @@ def test_an_older_server_is_named(monkeypatch):
     monkeypatch.setattr(context.session(), "settings", frozenset())
     with pytest.raises(tf.errors.NotFoundError, match="older than this client"):
         tf.debugging.enable_check_numerics()
+
+
+def test_an_older_server_that_is_connected_later_is_named_too(monkeypatch):
+    attach = Session.attach
+
+    def without_settings(self, connection, welcome):
+        attach(self, connection, {k: v for k, v in welcome.items() if k != "settings"})
+
+    monkeypatch.setattr(Session, "attach", without_settings)
+    tf.disconnect()
+    with pytest.warns(UserWarning, match="older than this client"):
+        tf.connect()
+    assert np.isneginf(float(tf.math.log(remote(0.0))))
+    tf.disconnect()

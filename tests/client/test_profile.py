@@ -299,6 +299,22 @@ def test_ctrl_c_while_it_waits_leaves_it_off():
     assert counts(again) == {"identity": 1}
 
 
+def test_ctrl_c_while_it_is_looked_at_loses_nothing():
+    x = remote(np.ones((1000, 1000), np.float32))
+    with tf.profile() as p:
+        for _ in range(40):
+            x = x @ x * 1e-3
+    handler = signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        with pytest.raises(KeyboardInterrupt):
+            str(p)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, handler)
+    assert counts(p) == {"matmul": 40, "multiply": 40} and p.spans_dropped == 0 and not p.missing
+
+
 # --- sessions --------------------------------------------------------------------------------------------------------
 
 
