@@ -27,7 +27,7 @@ def test_the_printed_tables():
         "lines that waited", "ops on the server", "other work of the server",
     ]  # fmt: skip
     first = lines[heads[0] + 1]
-    assert f"test_profile.py:{p.waits[0].line}  {p.waits[0].source}" in first
+    assert f"test_profile_written.py:{p.waits[0].line}  {p.waits[0].source}" in first
     assert first.split()[-4:] == ["3", *(f"{v:.{1 if v >= 10 else 2}f}" for v in
                                          (p.waits[0].total_ms, p.waits[0].mean_ms, p.waits[0].longest_ms))]  # fmt: skip
     assert f"6 ops issued, {p.bytes_sent} bytes sent in {p.frames_sent} frames" in str(p)
