@@ -188,6 +188,22 @@ MEASUREMENTS: Final = (
         budgets=(Budget("0.7 x raw", _RAW, 1 / 0.7),),
     ),
     Measurement(
+        "save",
+        "checkpoint of 1 GB, saved",
+        everyone("checkpoints:save", RAW="checkpoints:raw_download"),
+        show=units.throughput(2**30),
+        budgets=(Budget("0.7 x raw", _RAW, 1 / 0.7),),
+        networked=False,
+    ),
+    Measurement(
+        "restore",
+        "checkpoint of 1 GB, restored",
+        everyone("checkpoints:restore", RAW="checkpoints:raw_upload"),
+        show=units.throughput(2**30),
+        budgets=(Budget("0.5 x raw", _RAW, 1 / 0.5),),
+        networked=False,
+    ),
+    Measurement(
         "matmul",
         "200 products of a shrinking 1000x1000 matrix",
         {

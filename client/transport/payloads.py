@@ -158,13 +158,18 @@ class FileSource:
         self.nbytes = nbytes
         self._file = file
         self._offset = offset
+        self._buffer = memoryview(bytearray(min(nbytes, _CHUNK)))
 
-    def take(self, start: int, end: int) -> bytes:
-        """The bytes from `start` to `end`."""
+    def take(self, start: int, end: int) -> memoryview:
+        """The bytes from `start` to `end`, until the next call."""
         self._file.seek(self._offset + start)
-        found = self._file.read(end - start)
-        if len(found) != end - start:
-            raise DataLossError("a file ended while it was being sent")
+        found = self._buffer[: end - start]
+        filled = 0
+        while filled < len(found):
+            count = self._file.readinto(found[filled:])  # type: ignore[attr-defined]
+            if not count:
+                raise DataLossError("a file ended while it was being sent")
+            filled += count
         return found
 
     def close(self) -> None:
