@@ -131,6 +131,34 @@ except tf.errors.SessionLostError as error:
     assert files(tmp_path) == set()
 
 
+_HUGE = """
+import resource
+import client as tf
+parts = [tf.Variable(tf.random.normal([n])) for n in (50_000_000, 20_000_000, 5_000_000, 1_000, 25_000_000)]
+checkpoint = tf.train.Checkpoint(parts=parts)
+sums = [tf.reduce_sum(p) for p in parts]
+tf.sync()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+path = checkpoint.write({path!r})
+saved = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+for p in parts:
+    p.assign(tf.zeros_like(p))
+checkpoint.read(path).assert_consumed()
+assert all(bool(tf.reduce_sum(p) == s) for p, s in zip(parts, sums))
+tf.sync()
+restored = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(saved - before, restored - before)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="kilobytes of memory are Linux's measure")
+def test_values_pass_through_a_little_memory(tmp_path):
+    done = run_program(_HUGE.format(path=str(tmp_path / "c")), timeout=110)
+    assert done.returncode == 0, done.stderr
+    saving, both = map(int, done.stdout.split())  # of 400 MB
+    assert saving < 50_000 and both < 60_000
+
+
 # --- values ----------------------------------------------------------------------------------------------------------
 
 VALUES = {

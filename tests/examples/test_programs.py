@@ -2,6 +2,7 @@
 
 import advanced_gradients
 import basics
+import checkpoints
 import linear_regression
 import matrix_products
 import numpy as np
@@ -65,6 +66,23 @@ def test_summaries(tmp_path):
     losses = [float(value) for _, value in found["loss"]]
     assert losses[0] == max(losses) < 5 and losses[-1] == pytest.approx(1.0, abs=0.1)
     assert all(buckets[:, 2].sum() == linear_regression.EXAMPLES for _, buckets in found["error"])
+
+
+def test_checkpoints(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with waits(1):
+        checkpoints.weights_of_a_model("./w")
+    with waits(1):
+        path, x = checkpoints.a_variable("./ckpt")
+    assert path == "./ckpt/-1"
+    assert repr(x) == "<tf.Variable 'Variable:0' shape=() dtype=float32, numpy=2.0>"
+    status = checkpoints.a_model_and_its_optimizer("./model")
+    assert isinstance(status, tf.train.CheckpointLoadStatus)
+    status.assert_consumed()
+    with waits(1):  # `int(step)`
+        assert checkpoints.train("./run", 30) == (0, 3)
+    assert checkpoints.train("./run", 60) == (30, 3)
+    assert checkpoints.train("./run", 60) == (60, 3)
 
 
 def test_line_search():
