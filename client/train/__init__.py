@@ -1,10 +1,12 @@
 """The names of `tf.train`: checkpoints."""
 
-from client.api import names_in
-from client.train import checkpoint, manager, reader, state
+from client.api import names_in, namespace
+from client.train import checkpoint, manager, python_state, reader, state
 from client.train.status import CheckpointLoadStatus, InitializationOnlyStatus
 
-assert checkpoint and manager and reader and state
+assert checkpoint and manager and python_state and reader and state
+
+experimental = namespace("train.experimental")
 
 globals().update(names_in("train"))
-__all__ = [*sorted(names_in("train")), "CheckpointLoadStatus", "InitializationOnlyStatus"]
+__all__ = [*sorted(names_in("train")), "experimental", "CheckpointLoadStatus", "InitializationOnlyStatus"]

@@ -25,6 +25,12 @@ class CheckpointLoadStatus:
         self._root = root
         self._attached = list(attached)
 
+    def __repr__(self) -> str:
+        left = sum(1 for _ in self._restoration.unmatched())
+        found = sum(node.has_value for node in self._restoration.nodes) - left
+        waits = f", {left} without an object yet" if left else ""
+        return f"<CheckpointLoadStatus: {found} values restored{waits}>"
+
     def assert_consumed(self) -> CheckpointLoadStatus:
         """Check that every value of the checkpoint has its object, and every object its value. Gives itself.
 

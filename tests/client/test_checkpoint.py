@@ -38,7 +38,8 @@ def test_a_save_is_one_round_trip_and_a_restore_none(tmp_path):
     with waits(1):
         path = checkpoint.save(tmp_path / "ckpt")
     with waits(0):
-        checkpoint.restore(path).assert_consumed()
+        status = checkpoint.restore(path).assert_consumed()
+    assert repr(status) == "<CheckpointLoadStatus: 21 values restored>"
     with waits(1):
         checkpoint.save(tmp_path / "ckpt")  # the counter's value came from the file
 
@@ -129,6 +130,46 @@ except tf.errors.SessionLostError as error:
     done = run_program(source)
     assert done.stdout.startswith("lost:"), done.stderr
     assert files(tmp_path) == set()
+
+
+def test_a_long_save_shows_how_far_it_is(tmp_path, monkeypatch, capsys):
+    from client.keras import progress
+    from client.train import writing
+
+    monkeypatch.setattr(progress, "redraws", lambda: True)
+    checkpoint = tf.train.Checkpoint(v=tf.Variable(tf.ones([8_000_000])))
+    path = checkpoint.write(tmp_path / "c")
+    assert capsys.readouterr().out == ""  # it was short
+    monkeypatch.setattr(writing, "_QUIET", 0.0)
+    checkpoint.write(path)
+    shown = capsys.readouterr().out
+    assert shown.startswith("saving 32 MB") and "32/32" in shown
+    checkpoint.read(path)
+    assert capsys.readouterr().out.startswith("checking 32 MB")
+    checkpoint.write(path, wait=False).result(30)
+    assert capsys.readouterr().out == ""  # the terminal is the program's
+
+
+def test_python_state_of_ones_own(tmp_path):
+    class State(tf.train.experimental.PythonState):
+        def __init__(self, value):
+            self.value = value
+
+        def serialize(self):
+            return self.value
+
+        def deserialize(self, string_value):
+            self.value = string_value
+
+    text, data = State("ä\n\0"), State(bytes(range(256)))
+    checkpoint = tf.train.Checkpoint(text=text, data=data)
+    path = checkpoint.write(tmp_path / "c")
+    text.value, data.value = "", b""
+    checkpoint.read(path).assert_consumed()
+    assert (text.value, data.value) == ("ä\n\0", bytes(range(256)))
+    text.value = 5
+    with pytest.raises(TypeError, match="neither text nor bytes"):
+        checkpoint.write(path)
 
 
 _HUGE = """

@@ -98,6 +98,17 @@ def test_overwriting_has_to_be_allowed(tmp_path):
             save(tmp_path / name, overwrite=False)
 
 
+def test_weights_of_another_format_are_told_as_such(tmp_path):
+    path = tmp_path / "w.weights.h5"
+    path.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
+    with pytest.raises(tf.errors.DataLossError, match="format"):
+        dense(compiled=False).load_weights(path)
+    with pytest.raises(tf.errors.NotFoundError):
+        dense(compiled=False).load_weights(tmp_path / "nothing")
+    dense(compiled=False).save_weights(path)  # a name is a name
+    dense(compiled=False).load_weights(path).assert_consumed()
+
+
 # --- models ----------------------------------------------------------------------------------------------------------
 
 

@@ -75,6 +75,8 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwarg
         return _Archive(path).restore(model, skip_mismatch)
     if path.startswith(SERVER) and path.endswith(".keras"):
         path += f"/{_WEIGHTS}"
+    if not path.startswith(SERVER) and os.path.isfile(path) and not os.path.exists(path + INDEX):
+        raise DataLossError(f"{path} is of a format that is not read: weights are what `save_weights` or `save` wrote")
     return read_checkpoint(path, model, spare_shapes=skip_mismatch)
 
 
