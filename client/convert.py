@@ -6,6 +6,7 @@ use them. Does not know promotion's rules (`protocol.promotion`).
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Sequence
 from functools import cache
 from typing import Any, Final
@@ -18,6 +19,7 @@ from client.shape import TensorShape
 from client.tensor import Composite, Operand, Tensor
 from protocol import promotion, wire
 from protocol.dtypes import BY_NUMPY, DType, as_dtype, bool_, int32
+from protocol.errors import OpError
 from protocol.ops import Op
 from protocol.spec import Spec
 from protocol.wire import MAX_INLINE, Item
@@ -195,6 +197,8 @@ def materialize(tensor: Tensor) -> int:
         identifier = next(session.ids)
         session.issue((Item.CONST, identifier, tensor._operand))
         tensor._session, tensor._operand = session, identifier
+    elif tensor._session is not None:
+        tensor._session.check()  # it may be from before connect()
     found: int = tensor._operand
     return found
 
@@ -202,9 +206,9 @@ def materialize(tensor: Tensor) -> int:
 def operand_of(tensor: Operand) -> Any:
     """What stands for a tensor in an item: its id, or a scalar's value. A larger value becomes a tensor when used."""
     operand = tensor._operand
-    if type(operand) is msgpack.ExtType and len(operand.data) > _SCALAR_DATA:
-        return materialize(tensor)  # type: ignore[arg-type]
-    return operand
+    if type(operand) is msgpack.ExtType and len(operand.data) <= _SCALAR_DATA:
+        return operand
+    return materialize(tensor)  # type: ignore[arg-type]
 
 
 def static_value(value: Any) -> np.ndarray[Any, Any] | None:
@@ -219,8 +223,7 @@ def convert_operands(op: Op, values: Sequence[Any]) -> list[Operand]:
     dtype.
     """
     if op.name in _rules() and len(values) == 2:
-        left, right = (v._spec.dtype if isinstance(v, Operand) else v for v in values)
-        wanted = promotion.resolve(op.name, left, right).operand
+        wanted = resolve(op.name, op, *values).operand
         return [v if isinstance(v, Operand) else _converted(v, wanted, None) for v in values]
     groups = op.input_groups(len(values)) if len(values) >= len(op.groups) - op.variadic else op.groups
     shared: DType | None = None
@@ -242,6 +245,25 @@ def convert_operands(op: Op, values: Sequence[Any]) -> list[Operand]:
             found.append(_converted(value, None, int32 if group == "index" else None))
     found.extend(v if isinstance(v, Operand) else _converted(v, None, None) for v in values[len(found) :])
     return found
+
+
+def resolve(rule: str, op: Op, x: Any, y: Any) -> promotion.Resolution:
+    """The dtypes of a call on two operands. Raises what `promotion.resolve` does, with the operands in the text."""
+    left, right = (v._spec.dtype if isinstance(v, Operand) else v for v in (x, y))
+    try:
+        return promotion.resolve(rule, left, right)
+    except (OpError, TypeError, ValueError) as error:
+        if not str(error).startswith(rule):  # a value that converts to nothing, which the text says
+            raise
+        raise type(error)(f"{error} {op.called_on([_described(x), _described(y)])}. Convert with tf.cast") from None
+
+
+def _described(value: Any) -> str:
+    if isinstance(value, Operand):
+        return str(value._spec)
+    if isinstance(value, np.ndarray | np.generic):
+        return f"NumPy's {value.dtype}{list(value.shape)}"
+    return reprlib.repr(value)
 
 
 @cache

@@ -44,7 +44,7 @@ def call_op(op: Op, values: Sequence[Any], attrs: Mapping[str, Any] = _NO_ATTRS)
             values = convert_operands(op, values)
             break
     if attrs:
-        attrs = {k: v if type(v) in _PLAIN else coerce(op.attrs.get(k), v) for k, v in attrs.items()}
+        attrs = {k: v if type(v) in _PLAIN else coerce(op.attrs.get(k), v, op.name) for k, v in attrs.items()}
     return execute(op, values, attrs)
 
 
@@ -74,7 +74,7 @@ def execute(op: Op, inputs: Sequence[Operand], attrs: Mapping[str, Any] = _NO_AT
             elif session is None or t._session.symbolic:
                 session = t._session
             elif not session.symbolic:
-                raise ValueError("the operands belong to different sessions: one of them is from before connect()")
+                raise ValueError(_of_two_sessions(op, inputs))
     if known is not attrs:  # a tensor among the attributes, such as the limit of a range, can be symbolic too
         for value in attrs.values():
             if isinstance(value, Tensor) and value._session is not None and value._session.symbolic:
@@ -124,12 +124,22 @@ def execute(op: Op, inputs: Sequence[Operand], attrs: Mapping[str, Any] = _NO_AT
     return result
 
 
+def _of_two_sessions(op: Op, inputs: Sequence[Operand]) -> str:
+    now = context.current()
+    old = [n for n, t in zip(op.input_names(len(inputs)), inputs, strict=True) if t._session not in (None, now)]
+    return (
+        f"the operands belong to different sessions {op.called_on([t._spec for t in inputs])}: "
+        f"{' and '.join(old)} is from before connect(), which starts anew. Make it again, or carry its value over with "
+        "numpy() before connect()"
+    )
+
+
 def _reference(tensor: Tensor) -> Any:
     """A tensor as an attribute's value on the wire."""
     return ref_ext(materialize(tensor))
 
 
-def coerce(attr: Attr | None, value: Any) -> Any:
+def coerce(attr: Attr | None, value: Any, op: str = "") -> Any:
     """An attribute's value as given by the user, in the type its annotation asks for; inference checks the result.
 
     A tensor stays one only where the attribute may be a tensor and its value is not known here.
@@ -137,7 +147,7 @@ def coerce(attr: Attr | None, value: Any) -> Any:
     takes_tensor = attr is not None and attr.takes_tensor
     plain = _plain(value, takes_tensor)
     if attr is not None and _has_float(plain) and not isinstance(plain, Operand):
-        attr.check(plain)  # at once: 2.0 equals 2, so it would find what inference remembers of 2
+        attr.check(plain, op)  # at once: 2.0 equals 2, so it would find what inference remembers of 2
     if attr is not None and type(plain) is not DType and _wants_dtype(attr) and plain is not None:
         return as_dtype(plain)
     return plain

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from client.convert import constant_value_tensor, convert_to_tensor
+from client.convert import constant_value_tensor, convert_to_tensor, resolve
 from client.dispatch import call, execute
 from client.indexing import getitem
 from client.tensor import Operand
@@ -39,16 +39,11 @@ def binary(rule: str, op: Op, x: Any, y: Any) -> Any:
         TypeError, ValueError, tf.errors.InvalidArgumentError: dtypes that don't go together, or shapes that don't
         broadcast.
     """
-    left = x._spec.dtype if isinstance(x, Operand) else x
-    right = y._spec.dtype if isinstance(y, Operand) else y
-    operand, compute, result = promotion.resolve(rule, left, right)
+    operand, compute, result = resolve(rule, op, x, y)
     inputs = []
-    for value, kind in ((x, left), (y, right)):
-        tensor: Any = value
-        if not isinstance(value, Operand):
-            tensor = convert_to_tensor(value, operand)
-            kind = tensor._spec.dtype
-        inputs.append(tensor if kind is compute else call("cast", tensor, dtype=compute))
+    for value in (x, y):
+        tensor: Any = value if isinstance(value, Operand) else convert_to_tensor(value, operand)
+        inputs.append(tensor if tensor._spec.dtype is compute else call("cast", tensor, dtype=compute))
     if compute is bool_ and op.name in _OF_BOOLS:
         op = OPS[_OF_BOOLS[op.name]]
     found = execute(op, inputs)

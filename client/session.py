@@ -44,6 +44,7 @@ _RELEASES: Final = 2**16
 """Ids in one RELEASE item at most."""
 _MARGIN: Final = 2**20
 """Bytes that a batch may have besides its constants, as the credit check reckons."""
+_DISCONNECTED: Final = "this session was disconnected: its tensors are gone; make them anew after connect()"
 _POLL: Final = 0.5
 """Seconds between looks, in a long wait, at whether the session is lost."""
 
@@ -53,6 +54,8 @@ class Session:
 
     symbolic = False
     """Whether its tensors only stand for values (`client.symbolic`)."""
+    ids = itertools.count(1)
+    """For all sessions, so that an id of an earlier one never names a value of a later one."""
 
     def __init__(self, endpoint: Endpoint, identifier: str, synchronous: bool = False) -> None:
         self.endpoint = endpoint
@@ -61,7 +64,6 @@ class Session:
         self.several_devices = False
         self.settings: frozenset[str] | None = None  # the names of those that the server has, once that is known
         self.synchronous = synchronous
-        self.ids = itertools.count(1)
         self.releases: list[int] = []
         # Counters for `stats`.
         self.ops = 0
@@ -134,7 +136,7 @@ class Session:
         if self.lost is not None:
             raise type(self.lost)(self.lost.message) from self.lost
         if self.closed:
-            raise SessionLostError("this session was disconnected: its tensors are gone")
+            raise SessionLostError(_DISCONNECTED)
 
     # --- sending -----------------------------------------------------------------------------------------------------
 
@@ -198,9 +200,7 @@ class Session:
         self.transmit(frame)
 
     def transmit(self, frame: bytes) -> None:
-        """With the send lock: write a frame to the connection there is. A sequenced frame that is lost is sent again on
-        the next.
-        """
+        """With the send lock: write a frame to the connection there is. What is lost with it is sent on the next."""
         connection = self._connection
         if connection is None:
             return
@@ -458,7 +458,7 @@ class Session:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
-        self.lose(SessionLostError("this session was disconnected: its tensors are gone"))
+        self.lose(SessionLostError(_DISCONNECTED))
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
 

@@ -19,7 +19,8 @@ from client.shape import TensorShape
 from client.tensor import Composite, Operand, Reference, Tensor
 from protocol.attrs import Unknown
 from protocol.dtypes import as_dtype
-from protocol.ops import OPS
+from protocol.errors import InvalidArgumentError
+from protocol.ops import OPS, Op
 from protocol.placement import PREFIX
 from protocol.spec import Spec, merge_shapes
 from protocol.wire import RUN, Item, ref_ext
@@ -312,14 +313,23 @@ class Variable(Operand):
         if tensor._session is not None and tensor._session.symbolic:
             return self  # a layer is shown what shapes it gives: nothing is computed
         session.check()
+        if tensor._session is not session and tensor._session is not None:
+            tensor._session.check()  # it may be from before connect()
         self._changing()
         definition = OPS[op]
         if not attrs:
-            definition.infer((self._spec, tensor._spec), attrs)
+            self._check(definition, tensor, attrs)
             session.issue((RUN, session.bind(definition), 0, [self._operand, tensor._operand]))
             return self
         known = {k: Unknown(v._spec) if isinstance(v, Tensor) else v for k, v in attrs.items()}
-        definition.infer((self._spec, tensor._spec), known)
+        self._check(definition, tensor, known)
         sent = {k: ref_ext(materialize(v)) if isinstance(v, Tensor) else v for k, v in attrs.items()}
         session.issue((RUN, session.bind(definition), 0, [self._operand, tensor._operand], sent))
         return self
+
+    def _check(self, definition: Op, tensor: Operand, attrs: Mapping[str, Any]) -> None:
+        """Raise, with the variable's name, where an op that changes it does not take such a value."""
+        try:
+            definition.infer((self._spec, tensor._spec), attrs)
+        except (InvalidArgumentError, ValueError) as error:
+            raise type(error)(f"{error} of the variable {self.name!r}") from None

@@ -56,10 +56,11 @@ class Attr:
     default: Any
     takes_tensor: bool
 
-    def check(self, value: Any) -> None:
-        """Raise TypeError unless `value` is exactly of the annotated type."""
+    def check(self, value: Any, op: str = "") -> None:
+        """Raise TypeError unless `value` is exactly of the annotated type; `op` is named in the text."""
         if not conforms(value, self.annotation):
-            raise TypeError(f"attribute {self.name!r} must be {describe(self.annotation)}, not {value!r:.100}")
+            of = f" [Op:{op}]" if op else ""
+            raise TypeError(f"attribute {self.name!r} must be {describe(self.annotation)}, not {value!r:.100}{of}")
 
 
 @cache
@@ -81,7 +82,7 @@ def check_attrs(attrs: Mapping[str, Attr], given: Mapping[str, Any], op: str) ->
         attr = attrs.get(name)
         if attr is None:
             raise TypeError(f"{op} has no attribute {name!r}; it has {', '.join(attrs) or 'none'}")
-        attr.check(value)
+        attr.check(value, op)
     for name, attr in attrs.items():
         if attr.default is REQUIRED and name not in given:
             raise TypeError(f"{op} needs the attribute {name!r}")

@@ -149,7 +149,7 @@ class Executor:
         except ProtocolError:
             raise
         except Exception as error:  # whatever a kernel raises is this op's failure, not the server's
-            self.fail(op.name, outs, error, number)
+            self.fail(op.name, outs, error, number, op.called_on([v.spec for v in values if type(v) is Value]))
             return
         if op.effect:
             self._apply(op, ins, results)
@@ -253,9 +253,7 @@ class Executor:
         if isinstance(error, OpError):
             return error
         if device.out_of_memory(error):
-            used, allowed = self.store.used, self.store.limit
-            text = f"out of memory on {device.name}: {size} bytes asked, {used} used, {allowed} allowed in this session"
-            return errors.ResourceExhaustedError(text)
+            return self.store.exhausted(size, f" on {device.name}")
         if isinstance(error, np.linalg.LinAlgError):
             return InvalidArgumentError(str(error))
         if type(error) in (TypeError, ValueError, IndexError, NotImplementedError):
@@ -325,14 +323,14 @@ class Executor:
 
     # --- failures ----------------------------------------------------------------------------------------------------
 
-    def fail(self, op: str, outs: Any, error: Exception, number: int) -> None:
+    def fail(self, op: str, outs: Any, error: Exception, number: int, called: str = "") -> None:
         """Poison the results `outs` of item `number`, and tell the client."""
         if isinstance(error, _Poisoned):
             self._bind_all(outs, error.poison)
             return
         message = str(error) or type(error).__name__
         if f"[Op:{op}]" not in message:
-            message = f"{message} [Op:{op}]"
+            message = f"{message} {called or f'[Op:{op}]'}"
         poison = Poison(code_of(error), message, op, number)
         self.failed_item = number
         self._bind_all(outs, poison)

@@ -90,9 +90,15 @@ class Store:
     def charge(self, size: int) -> None:
         """Raise ResourceExhaustedError unless `size` more bytes fit."""
         if self.used + size > self.limit:
-            raise ResourceExhaustedError(
-                f"out of memory: {size} bytes asked, {self.used} used, {self.limit} allowed in this session"
-            )
+            raise self.exhausted(size)
+
+    def exhausted(self, size: int, where: str = "") -> ResourceExhaustedError:
+        """The error of what needs `size` more bytes than there are, in this session or on a device."""
+        limit = "" if where else ", or start the server with a larger --memory-limit"
+        return ResourceExhaustedError(
+            f"out of memory{where}: {size} bytes asked, {self.used} used, {self.limit} allowed in this session. "
+            f"Take less at a time, let go of tensors that are not needed any more{limit}."
+        )
 
     def put(self, tensor: int, entry: Any) -> None:
         """Bind a new id. Raises ProtocolError when it is taken or no id, or when there are too many."""

@@ -25,7 +25,7 @@ several results. `public` lists the names under which `client` offers the op as 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
@@ -105,8 +105,12 @@ class Op:
             return found
         except (InvalidArgumentError, ValueError) as error:
             kind = InvalidArgumentError if isinstance(error, InvalidArgumentError) else ValueError
-            operands = ", ".join(f"{n}: {s}" for n, s in zip(self.input_names(len(specs)), specs, strict=False))
-            raise kind(f"{error} [Op:{self.name}] ({operands})") from None
+            raise kind(f"{error} {self.called_on(specs)}") from None
+
+    def called_on(self, operands: Sequence[Any]) -> str:
+        """The op and its operands, or their specs, as errors name them: `[Op:add] (x: float32[2], y: float32[3])`."""
+        listed = ", ".join(f"{n}: {s}" for n, s in zip(self.input_names(len(operands)), operands, strict=False))
+        return f"[Op:{self.name}] ({listed})" if listed else f"[Op:{self.name}]"
 
     def input_names(self, count: int) -> tuple[str, ...]:
         """The name of each of `count` inputs: x, y or, for a variadic op, xs[0], xs[1], ..."""
