@@ -57,7 +57,8 @@ def test_an_unknown_setting_fails_alone(raw):
     "item",
     [
         [Item.SET, "profile", 1], [Item.SET, "profile", [0]], [Item.SET, "profile", ["a"]],
-        [Item.SET, "profile", [True]], [Item.SET, "profile", list(range(1, 10))], [Item.SET, "check_numerics", 1], [Item.SET, "check_numerics"],
+        [Item.SET, "profile", [True]], [Item.SET, "profile", list(range(1, 10))],
+        [Item.SET, "check_numerics", 1], [Item.SET, "check_numerics"],
         [Item.RECORDS, 1], [Item.RECORDS],
     ],
     ids=repr,
