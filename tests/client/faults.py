@@ -35,8 +35,8 @@ class Listener:
     def start(self, function: Callable[..., None], *arguments: object) -> None:
         """Run a function in a thread that is waited for at the end."""
         thread = threading.Thread(target=function, args=arguments)
+        thread.start()  # first: whoever finds it in the list joins it
         self._threads.append(thread)
-        thread.start()
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
