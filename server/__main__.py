@@ -17,6 +17,7 @@ import asyncio
 import gc
 import logging
 import os
+import signal
 import socket
 import threading
 from typing import Any
@@ -27,7 +28,9 @@ import uvicorn
 from server import settings as options
 from server.app import create_app
 from server.devices import open_devices
+from server.hosting import devices_of
 from server.http_protocol import PayloadProtocol
+from server.nursery import Nursery
 from server.settings import Settings
 
 _SWITCH_INTERVAL = 0.0005
@@ -42,9 +45,10 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     sys.setswitchinterval(_SWITCH_INTERVAL)
-    devices = open_devices(settings.device)
     listening = _listen(settings)
-    server = uvicorn.Server(_config(settings, create_app(settings, devices)))
+    nursery = Nursery(settings.device) if settings.isolation == "process" else None
+    devices = open_devices(settings.device) if nursery is None else devices_of(nursery)
+    server = uvicorn.Server(_config(settings, create_app(settings, devices, nursery)))
     if settings.stop_with_stdin:
         threading.Thread(target=_stop_with_stdin, args=(server,), daemon=True).start()
     _announce(settings, listening, [d.name for d in devices], show_token)
@@ -53,9 +57,14 @@ def main(arguments: list[str] | None = None) -> int:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
+    signal.signal(signal.SIGTERM, _stopped)  # which uvicorn raises again when it has stopped
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(server.serve([listening]))
     return 0
+
+
+def _stopped(*_: Any) -> None:
+    """The end that was asked for: status 0."""
 
 
 def _config(settings: Settings, app: Any) -> uvicorn.Config:

@@ -35,7 +35,9 @@ from server import connections
 from server.devices import Device
 from server.file_routes import add_file_routes
 from server.files import Files
+from server.hosting import Hosting
 from server.http_protocol import body_reader
+from server.nursery import Nursery
 from server.security import Guard, problem
 from server.session import Session, Sessions
 from server.settings import Settings
@@ -49,10 +51,10 @@ _RANGE: Final = re.compile(r"bytes=(\d{1,18})-")
 _CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})")
 
 
-def create_app(settings: Settings, devices: list[Device]) -> FastAPI:
-    """The application that serves `devices`."""
+def create_app(settings: Settings, devices: list[Device], nursery: Nursery | None = None) -> FastAPI:
+    """The application that serves `devices`, with the nursery's processes for sessions, or threads without one."""
     files = Files(settings.data_dir)
-    sessions = Sessions(settings, devices, files)
+    sessions = Sessions(settings, Hosting(settings, devices, files, nursery))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

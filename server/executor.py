@@ -366,7 +366,7 @@ class Executor:
     def _release(self, item: tuple[Any, ...], number: int) -> None:
         for tensor in item[1]:
             entry = self.store.release(tensor)
-            if type(entry) is Upload:
+            if isinstance(entry, Upload):
                 self.uploading.discard(tensor)
                 self.payloads.finish(entry)
 

@@ -23,10 +23,16 @@ _TEMPORARY: Final = ".part-"
 
 
 class Files:
-    """Named files below `root`; with no root every use is refused."""
+    """Named files below `root`, in its directory `files` unless `below` is false; with no root every use is refused."""
 
-    def __init__(self, root: str | os.PathLike[str] | None) -> None:
-        self._root = None if root is None else Path(root).resolve() / "files"
+    def __init__(self, root: str | os.PathLike[str] | None, below: bool = True) -> None:
+        found = None if root is None else Path(root).resolve()
+        self._root = found / "files" if found is not None and below else found
+
+    @property
+    def root(self) -> str | None:
+        """Where they are; None with no data directory."""
+        return None if self._root is None else str(self._root)
 
     def path(self, name: Any) -> Path:
         """Where the file called `name` is, or would be.

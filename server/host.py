@@ -80,6 +80,12 @@ class ThreadHost:
         """Whether the thread has nothing to do, as far as the event loop has been told."""
         return self._submitted == self._settled
 
+    busy_seconds = 0.0
+    """A thread can't be ended, so nobody needs to know how long it has been working."""
+
+    def kill(self, reason: OpError) -> None:
+        """A thread can't be ended."""
+
     def submit(self, frame: Frame) -> None:
         """Run the items of a frame, or queue them."""
         work: Frame | tuple[tuple[Any, ...], ...] = frame

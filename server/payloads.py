@@ -24,12 +24,12 @@ _REMEMBERED: Final = 1024
 class Upload:
     """A buffer of known size that fills from the front."""
 
-    def __init__(self, nbytes: int) -> None:
+    def __init__(self, nbytes: int, buffer: np.ndarray[Any, Any] | None = None) -> None:
         self.nbytes = nbytes
         self.received = 0
         self.spec: Any = None
         self.device: Any = None
-        self._buffer = np.empty(nbytes, np.uint8)
+        self._buffer = np.empty(nbytes, np.uint8) if buffer is None else buffer
         self.view = memoryview(self._buffer)
         self._finished = threading.Event()
         self._aborted = False
@@ -45,7 +45,7 @@ class Upload:
             self.view[self.received : end] = data[self.received - offset :] if self.received > offset else data
             self.received = end
             if end == self.nbytes:
-                self._finished.set()
+                self.finish()
 
     def room(self, offset: int, end: int) -> memoryview | None:
         """Where the bytes from `offset` to `end` go, to be told of by `fill`; None when they leave a gap."""
@@ -56,7 +56,11 @@ class Upload:
         if offset <= self.received < offset + count:
             self.received = offset + count
             if self.received == self.nbytes:
-                self._finished.set()
+                self.finish()
+
+    def finish(self) -> None:
+        """All bytes are there."""
+        self._finished.set()
 
     def wait(self) -> None:
         """Block until all bytes are there. Raises AbortedError when the session ends first."""
@@ -114,6 +118,11 @@ class Payloads:
             return found
 
     def _make(self, upload: int, nbytes: int) -> Upload:
+        self._check(upload, nbytes)
+        return self._uploads.setdefault(upload, Upload(nbytes))
+
+    def _check(self, upload: int, nbytes: int) -> None:
+        """Raise unless an upload of so many bytes may be opened."""
         if upload < 0:
             raise InvalidArgumentError(f"{upload} is no upload")
         if self._closed:
@@ -122,7 +131,6 @@ class Payloads:
             raise ResourceExhaustedError(
                 f"out of memory for an upload: {nbytes} bytes asked, {self._undeclared} open, {self.limit} allowed"
             )
-        return self._uploads.setdefault(upload, Upload(nbytes))
 
     def declare(self, upload: int, spec: Spec, device: Device, store: Any) -> Upload:
         """The upload that an item of the stream marks; it is the store's from here on."""

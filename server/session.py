@@ -19,11 +19,7 @@ from protocol.errors import OpError, ProtocolError, ResourceExhaustedError, Sess
 from protocol.stream import DEFAULT_CREDIT, UNLIMITED, Stream
 from protocol.wire import Frame, Kind
 from server import switches
-from server.devices import Device
-from server.executor import Executor
-from server.files import Files
-from server.host import ThreadHost
-from server.payloads import Payloads
+from server.hosting import Hosting
 from server.settings import Settings
 
 log = logging.getLogger("telegrad.session")
@@ -50,15 +46,12 @@ class Session:
         self,
         identifier: str,
         settings: Settings,
-        devices: list[Device],
-        loop: asyncio.AbstractEventLoop,
-        files: Files | None = None,
+        hosting: Hosting,
     ) -> None:
         self.id = identifier
         self.settings = settings
-        self.devices = devices
+        self.devices = hosting.devices
         self.stream = Stream(sent_credit=UNLIMITED, received_credit=DEFAULT_CREDIT)
-        self.payloads = Payloads(settings.memory_limit, loop)
         self.created = time.time()
         self.detached_at: float | None = time.monotonic()
         self.attachment = 0  # counts up; only the newest may speak
@@ -67,10 +60,7 @@ class Session:
         self._heard = time.monotonic()
         self._said = time.monotonic()
         self._held = False
-        self.host = ThreadHost(
-            lambda emit: Executor(devices, settings.memory_limit, self.payloads, emit, files),
-            loop, self._replies, self._progress, self._break,
-        )  # fmt: skip
+        self.host, self.payloads = hosting.host(self._replies, self._progress, self._break)
 
     # --- connections -------------------------------------------------------------------------------------------------
 
@@ -191,16 +181,17 @@ class Session:
 class Sessions:
     """All sessions of a server."""
 
-    def __init__(self, settings: Settings, devices: list[Device], files: Files | None = None) -> None:
+    def __init__(self, settings: Settings, hosting: Hosting) -> None:
         self.settings = settings
-        self.devices = devices
-        self._files = files
+        self.devices = hosting.devices
+        self._hosting = hosting
         self.started = time.time()
         self._sessions: dict[str, Session] = {}
         self._keeper: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begin keeping leases and heartbeats; needs a running loop."""
+        self._hosting.start()
         self._keeper = asyncio.create_task(self._keep())
 
     def create(self) -> Session:
@@ -214,8 +205,7 @@ class Sessions:
             if not detached:
                 raise ResourceExhaustedError(f"{len(self._sessions)} sessions are in use, and no more are allowed")
             self.end(min(detached, key=lambda s: s.detached_at or 0.0), "evicted for a newer session")
-        loop = asyncio.get_running_loop()
-        session = Session(secrets.token_urlsafe(24), self.settings, self.devices, loop, self._files)
+        session = Session(secrets.token_urlsafe(24), self.settings, self._hosting)
         self._sessions[session.id] = session
         return session
 
@@ -245,8 +235,16 @@ class Sessions:
             now = time.monotonic()
             for session in self:
                 session.beat()
+                self._end_runaway(session)
                 if session.detached_at is not None and now - session.detached_at > self.settings.session_ttl:
                     self.end(session, "its lease ran out")
+
+    def _end_runaway(self, session: Session) -> None:
+        """End a session whose process has worked on one frame for too long."""
+        allowed, taken = self.settings.item_seconds, session.host.busy_seconds
+        if allowed and taken > allowed:
+            text = f"an op ran for more than {allowed:g} s, which is what this server allows: its session was ended"
+            session.host.kill(SessionLostError(text))
 
     async def stop(self) -> None:
         """End every session; waits briefly for the ops they are at."""
@@ -257,3 +255,4 @@ class Sessions:
             self.end(session, "the server stops")
         for session in sessions:
             await asyncio.to_thread(session.host.join, 2.0)
+        await asyncio.to_thread(self._hosting.stop)

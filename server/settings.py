@@ -39,6 +39,8 @@ class Settings:
     tls_key: str | None = None
     stop_with_stdin: bool = False
     data_dir: Path | None = None
+    isolation: str = "thread"
+    item_seconds: float = 0.0
 
     @property
     def loopback(self) -> bool:
@@ -117,6 +119,20 @@ def parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
         help="directory for what clients keep under server:// names; none: they cannot [TELEGRAD_DATA_DIR]",
     )
     add(
+        "--isolation",
+        choices=("process", "thread"),
+        default=default("ISOLATION", None),
+        help="where a session's ops run: a process of its own, so that sessions can't harm each other, or a thread of "
+        "the server; a thread for --stop-with-stdin, else a process [TELEGRAD_ISOLATION]",
+    )
+    add(
+        "--item-seconds",
+        type=float,
+        default=default("ITEM_SECONDS", "0"),
+        help="seconds that a frame of items may take before its session's process is ended; 0: no limit "
+        "[TELEGRAD_ITEM_SECONDS]",
+    )
+    add(
         "--log-level",
         choices=("debug", "info", "warning", "error"),
         default=default("LOG_LEVEL", "info"),
@@ -128,6 +144,11 @@ def parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
         help="stop when standard input ends: for a parent that starts this as its child",
     )
     return result
+
+
+def _isolation(child: bool) -> str:
+    """Processes for a service; a thread for the embedded server of one program, and where processes can't be had."""
+    return "thread" if child or not hasattr(os, "fork") else "process"
 
 
 def parse(arguments: Sequence[str] | None = None, environ: Mapping[str, str] = os.environ) -> tuple[Settings, bool]:
@@ -154,6 +175,7 @@ def parse(arguments: Sequence[str] | None = None, environ: Mapping[str, str] = o
         session_ttl=given.session_ttl, memory_limit=given.memory_limit, max_sessions=given.max_sessions,
         heartbeat=given.heartbeat, log_level=given.log_level, allowed_origins=tuple(given.allow_origin),
         tls_cert=given.tls_cert, tls_key=given.tls_key, stop_with_stdin=given.stop_with_stdin, data_dir=given.data_dir,
+        isolation=given.isolation or _isolation(given.stop_with_stdin), item_seconds=given.item_seconds,
     )  # fmt: skip
     if made and not settings.loopback:
         command.error(

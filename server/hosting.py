@@ -1,0 +1,112 @@
+"""Where sessions' executors run: threads of the server, or a process each.
+
+Owns: `Hosting`, which gives a session its host and payloads. Does not know sessions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from protocol.errors import OpError
+from protocol.wire import Frame
+from server.devices import Device
+from server.executor import Executor
+from server.files import Files
+from server.host import ThreadHost
+from server.nursery import Nursery
+from server.payloads import Payloads
+from server.process_host import ProcessHost, SharedPayloads
+from server.settings import Settings
+
+
+class Host(Protocol):
+    """What a session asks of the host of its executor."""
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """What the session holds."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing to do."""
+
+    @property
+    def busy_seconds(self) -> float:
+        """How long nothing has been finished although there is something to do."""
+
+    def submit(self, frame: Frame) -> None:
+        """Run the items of a frame, in order."""
+
+    def cancel(self, through: int) -> None:
+        """Drop the items up to number `through` that have not run."""
+
+    def hold(self, held: bool) -> None:
+        """Pause before the next item, or go on."""
+
+    def kill(self, reason: OpError) -> None:
+        """End the session at once, where that can be done."""
+
+    def close(self) -> None:
+        """Free what the session holds."""
+
+    def join(self, timeout: float) -> None:
+        """Wait until that is done. Not on the event loop's thread."""
+
+
+class Hosting:
+    """Makes hosts: processes of the nursery, or threads where there is none."""
+
+    def __init__(self, settings: Settings, devices: list[Device], files: Files, nursery: Nursery | None = None) -> None:
+        self.settings = settings
+        self.devices = devices
+        self._files = files
+        self._nursery = nursery
+
+    def start(self) -> None:
+        """The event loop runs."""
+        if self._nursery is not None:
+            self._nursery.attach(asyncio.get_running_loop())
+
+    def stop(self) -> None:
+        """No session is left."""
+        if self._nursery is not None:
+            self._nursery.stop()
+
+    def host(
+        self,
+        on_replies: Callable[[int, bytes, int], None],
+        on_progress: Callable[[int], None],
+        on_broken: Callable[[OpError], None],
+    ) -> tuple[Host, Payloads]:
+        """A host for a new session, and where its payloads pass."""
+        loop, limit = asyncio.get_running_loop(), self.settings.memory_limit
+        if self._nursery is not None:
+            shared = SharedPayloads(limit, loop)
+            limits = {"memory": limit, "files": self._files.root}
+            return ProcessHost(self._nursery, shared, limits, loop, on_replies, on_progress, on_broken), shared
+        payloads = Payloads(limit, loop)
+        make = lambda emit: Executor(self.devices, limit, payloads, emit, self._files)
+        return ThreadHost(make, loop, on_replies, on_progress, on_broken), payloads
+
+
+class SeenDevice(Device):
+    """A device that sessions' processes have opened and the server has not."""
+
+    def __init__(self, name: str, memory: dict[str, int]) -> None:
+        super().__init__(name)
+        self._memory = memory
+
+    def memory(self) -> dict[str, int]:
+        """What a process saw when it started."""
+        return dict(self._memory)
+
+
+def devices_of(nursery: Nursery) -> list[Device]:
+    """The devices that a nursery's processes serve."""
+    found: list[Device] = [Device("CPU:0")]
+    for seen in nursery.devices[1:]:
+        memory = {k: v for k, v in seen.items() if k != "name"}
+        found.append(SeenDevice(seen["name"], memory))
+    return found

@@ -1,0 +1,29 @@
+"""The kinds of messages between the server and a session's process.
+
+Owns: `Kind`. Does not know how they travel (`server.channel`).
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Kind(IntEnum):
+    """What a message is. 1 to 15 go to the process, 16 and up come from it."""
+
+    START = 1  # limit, files root: the session begins
+    FRAME = 2  # items; the body is that of an ITEMS frame
+    CANCEL = 3  # through which item
+    HOLD = 4  # whether to pause
+    UPLOAD = 5  # upload, bytes; a file: the memory that a PUT fills
+    FILLED = 6  # upload
+    CLOSE = 7
+    READY = 16  # devices: names and memory
+    REPLIES = 17  # executed, items, report; the body is that of an ITEMS frame
+    PROGRESS = 18  # executed, report
+    BROKEN = 19  # code, message
+    OFFER = 20  # read, sizes; a file: the values, one after the other
+    REFUSE = 21  # read
+    WITHDRAW = 22  # read
+    DECLARED = 23  # upload, bytes
+    OVER = 24  # upload, bytes
