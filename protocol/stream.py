@@ -21,7 +21,8 @@ never sent, or whose frame is gone,
 from __future__ import annotations
 
 from collections import deque
-from typing import Final, NamedTuple
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
 
 from protocol.errors import ProtocolError, SequenceGapError
 from protocol.wire import ITEMS, Frame, Kind, decode_frame, encode_frame
@@ -170,3 +171,26 @@ class Stream:
         while self._outbox and self._outbox[0][0] < peer_expects:
             self.outbox_bytes -= len(self._outbox.popleft()[1])
         return [frame for _, frame in self._outbox]
+
+    # --- across a restart of this side -------------------------------------------------------------------------------
+
+    def state(self) -> dict[str, Any]:
+        """Its numbers and the frames that the peer has not taken, as plain values: for `restore` in another process."""
+        numbers = {name: getattr(self, name) for name in _NUMBERS}
+        outbox = [frame for _, frame in self._outbox]
+        return {**numbers, "outbox": outbox, "undone": list(self._undone), "unexecuted": list(self._unexecuted)}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Give a new stream the state of another."""
+        for name in _NUMBERS:
+            setattr(self, name, state[name])
+        first = self.sent - len(state["outbox"]) + 1
+        self._outbox.extend(enumerate(state["outbox"], first))
+        self.outbox_bytes = sum(map(len, state["outbox"]))
+        self._undone.extend(_Sent(*each) for each in state["undone"])
+        self.undone_bytes = sum(each.size for each in self._undone)
+        self._unexecuted.extend(_Sent(*each) for each in state["unexecuted"])
+        self.unexecuted_bytes = sum(each.size for each in self._unexecuted)
+
+
+_NUMBERS: Final = ("sent", "received", "items_sent", "items_received", "items_done", "executed")

@@ -216,7 +216,8 @@ class _Packers(threading.local):
 _packers = _Packers()
 
 
-def _ext_hook(code: int, data: bytes) -> Any:
+def ext_hook(code: int, data: bytes) -> Any:
+    """The array, dtype or reference in an extension value. Raises ProtocolError."""
     if code == EXT_ARRAY:
         return decode_array(data)
     if code == EXT_DTYPE and len(data) == 1 and data[0] in dtypes.BY_CODE:
@@ -242,7 +243,7 @@ def unpack(data: bytes) -> Any:
         return msgpack.unpackb(
             data,
             use_list=False,
-            ext_hook=_ext_hook,
+            ext_hook=ext_hook,
             max_str_len=2**16,
             max_bin_len=MAX_FRAME,
             max_ext_len=MAX_FRAME,

@@ -49,6 +49,8 @@ def main(arguments: list[str] | None = None) -> int:
     nursery = Nursery(settings.device) if settings.isolation == "process" else None
     devices = open_devices(settings.device) if nursery is None else devices_of(nursery)
     server = uvicorn.Server(_config(settings, create_app(settings, devices, nursery)))
+    # uvicorn has its own handler while it serves, and raises the signal again when it has stopped.
+    signal.signal(signal.SIGTERM, lambda *_: setattr(server, "should_exit", True))
     if settings.stop_with_stdin:
         threading.Thread(target=_stop_with_stdin, args=(server,), daemon=True).start()
     _announce(settings, listening, [d.name for d in devices], show_token)
@@ -57,14 +59,9 @@ def main(arguments: list[str] | None = None) -> int:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
-    signal.signal(signal.SIGTERM, _stopped)  # which uvicorn raises again when it has stopped
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(server.serve([listening]))
     return 0
-
-
-def _stopped(*_: Any) -> None:
-    """The end that was asked for: status 0."""
 
 
 def _config(settings: Settings, app: Any) -> uvicorn.Config:

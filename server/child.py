@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -19,7 +21,7 @@ from protocol import wire
 from protocol.errors import AbortedError, OpError, ProtocolError
 from protocol.spec import Spec
 from protocol.wire import Frame
-from server import shared_memory
+from server import persistence, shared_memory
 from server.channel import Channel, Message
 from server.devices import Device, open_devices
 from server.executor import Executor
@@ -60,14 +62,28 @@ class _Session:
         self._channel = channel
         self._payloads = _Payloads(channel)
         files = Files(limits["files"], below=False)
+        saved = None if limits.get("restore") is None else Path(limits["restore"])
+        description: dict[str, Any] = {}
+
+        def make(emit: Callable[[tuple[Any, ...]], None]) -> Executor:
+            executor = Executor(devices, limits["memory"], self._payloads, emit, files)  # type: ignore[arg-type]
+            if saved is not None:
+                found, arrays = persistence.read(saved)
+                persistence.restore_executor(executor, found, arrays)
+                description.update(found)
+            return executor
+
         self._host = ThreadHost(
-            lambda emit: Executor(devices, limits["memory"], self._payloads, emit, files),  # type: ignore[arg-type]
+            make,
             _Direct(),  # type: ignore[arg-type]
             self._replies,
             self._progress,
             self._broken,
         )
         self._frames = 0
+        if saved is not None:
+            saved.unlink()
+            self._host.resume(description["pending"])
 
     def take(self, message: Message) -> None:
         """Do what the server asks."""
@@ -83,6 +99,15 @@ class _Session:
             self._payloads.opened(head[0], head[1], files[0] if files else None)
         elif kind == Kind.FILLED:
             self._payloads.filled(head[0])
+        elif kind == Kind.SAVE:
+            self._channel.send(Kind.SAVED, (self._save(*head),))
+
+    def _save(self, path: str, timeout: float) -> bool:
+        try:
+            return self._host.save(Path(path), timeout)
+        except Exception as error:
+            print(f"telegrad: a session could not be saved: {error!r}", file=sys.stderr)
+            return False
 
     def close(self) -> None:
         """End after the item that is running, or soon."""

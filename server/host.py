@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -17,6 +18,7 @@ import numpy as np
 from protocol import wire
 from protocol.errors import InternalError, OpError
 from protocol.wire import Frame, Item
+from server import persistence
 from server.denormals import flush_denormals
 from server.executor import Executor
 from server.light import is_light
@@ -64,6 +66,8 @@ class ThreadHost:
         self._settled = 0
         self.executor = make_executor(self._reply)
         self._closing = False
+        self._suspended = False
+        self._left: tuple[tuple[Any, ...], ...] = ()  # of the frame that the thread was at when it was suspended
         self._thread = threading.Thread(target=self._work, name="telegrad-executor", daemon=True)
         self._thread.start()
 
@@ -91,6 +95,7 @@ class ThreadHost:
         work: Frame | tuple[tuple[Any, ...], ...] = frame
         if (
             self.idle
+            and not self._suspended
             and self._room.is_set()
             and not self._closing
             and frame.items <= _FEW
@@ -142,6 +147,36 @@ class ThreadHost:
         """Wait for the thread to end."""
         self._thread.join(timeout)
 
+    def save(self, path: Path, timeout: float) -> bool:
+        """Stop after the item that is running, and write the executor's state and what is not executed to a file.
+        Whether that was done within some seconds. Not on the event loop's thread.
+        """
+        self._suspended = True
+        self._room.set()
+        self._queue.put(None)
+        self._thread.join(timeout)
+        if self._thread.is_alive() or self._closing:
+            return False
+        pending = [(len(self._left), wire.pack(self._left))] if self._left else []
+        while not self._queue.empty():
+            work = self._queue.get()
+            if isinstance(work, Frame):
+                pending.append((work.items, work.body))
+            elif work is not None:
+                pending.append((len(work), wire.pack(work)))
+        description, arrays = persistence.executor_state(self.executor)
+        persistence.write(path, {**description, "pending": pending}, arrays)
+        return True
+
+    def restored(self, submitted: int, executed: int) -> None:
+        """Nothing: the thread counts what it is given."""
+
+    def resume(self, pending: Sequence[tuple[int, bytes]]) -> None:
+        """Run what was not executed when a state was saved, which the executor has been given."""
+        for count, body in pending:
+            self._submitted += 1
+            self._queue.put(Frame(wire.ITEMS, 0, 0, 0, count, body))
+
     def _reply(self, item: tuple[Any, ...]) -> None:
         self._replies.append(item)
 
@@ -181,7 +216,7 @@ class ThreadHost:
         flush_denormals()
         np.seterr(all="ignore")
         frames = 0
-        while not self._closing:
+        while not self._closing and not self._suspended:
             work = self._queue.get()
             if work is None:
                 break
@@ -194,26 +229,32 @@ class ThreadHost:
             if not self._deliver(frames) and (self._queue.empty() or frames % _ACK_EVERY == 0):
                 self._call(self._on_progress, self.executor.executed)
                 self._call(self._settle, frames)
-        self.executor.close()
+        if not self._suspended:
+            self.executor.close()
 
     def _execute(self, items: tuple[tuple[Any, ...], ...], settled: int) -> None:
         """Run one frame, handing replies over before anything slow may follow them."""
         executor = self.executor
         start = 0
         for end in range(len(items)):
-            if self._closing:
-                return
             if items[end][0] == wire.READ and end + 1 < len(items) and items[end + 1][0] != wire.READ:
-                self._run(executor, items[start : end + 1])
+                if not self._run(executor, items[start : end + 1]):
+                    break
                 start = end + 1
                 self._deliver(settled)
-        self._run(executor, items[start:])
+        else:
+            if self._run(executor, items[start:]):
+                return
+        self._left = items[start:]
 
-    def _run(self, executor: Executor, items: tuple[tuple[Any, ...], ...]) -> None:
+    def _run(self, executor: Executor, items: tuple[tuple[Any, ...], ...]) -> bool:
+        """Run items, once the client takes replies. False when the thread is to end instead."""
         if not self._room.is_set():
             self._room.wait()
-        if not self._closing:
-            executor.execute(items)
+        if self._closing or self._suspended:
+            return False
+        executor.execute(items)
+        return True
 
 
 def _weight(item: tuple[Any, ...]) -> int:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Protocol
 
 from protocol.errors import OpError
 from protocol.wire import Frame
+from server import persistence
 from server.devices import Device
 from server.executor import Executor
 from server.files import Files
@@ -54,6 +56,14 @@ class Host(Protocol):
     def join(self, timeout: float) -> None:
         """Wait until that is done. Not on the event loop's thread."""
 
+    def save(self, path: Path, timeout: float) -> bool:
+        """Stop, and write what is not lost at a restart: whether that was done in time. Not on the event loop's
+        thread.
+        """
+
+    def restored(self, submitted: int, executed: int) -> None:
+        """It goes on with a state in which so many items had been submitted and executed."""
+
 
 class Hosting:
     """Makes hosts: processes of the nursery, or threads where there is none."""
@@ -79,16 +89,30 @@ class Hosting:
         on_replies: Callable[[int, bytes, int], None],
         on_progress: Callable[[int], None],
         on_broken: Callable[[OpError], None],
+        saved: Path | None = None,
     ) -> tuple[Host, Payloads]:
-        """A host for a new session, and where its payloads pass."""
+        """A host for a session, and where its payloads pass; one that goes on from a file that `save` wrote."""
         loop, limit = asyncio.get_running_loop(), self.settings.memory_limit
         if self._nursery is not None:
             shared = SharedPayloads(limit, loop)
-            limits = {"memory": limit, "files": self._files.root}
+            limits = {"memory": limit, "files": self._files.root, "restore": None if saved is None else str(saved)}
             return ProcessHost(self._nursery, shared, limits, loop, on_replies, on_progress, on_broken), shared
         payloads = Payloads(limit, loop)
-        make = lambda emit: Executor(self.devices, limit, payloads, emit, self._files)
-        return ThreadHost(make, loop, on_replies, on_progress, on_broken), payloads
+        description: dict[str, Any] = {}
+
+        def make(emit: Callable[[tuple[Any, ...]], None]) -> Executor:
+            executor = Executor(self.devices, limit, payloads, emit, self._files)
+            if saved is not None:
+                found, arrays = persistence.read(saved)
+                persistence.restore_executor(executor, found, arrays)
+                description.update(found)
+            return executor
+
+        host = ThreadHost(make, loop, on_replies, on_progress, on_broken)
+        if saved is not None:
+            saved.unlink()
+            host.resume(description["pending"])
+        return host, payloads
 
 
 class SeenDevice(Device):

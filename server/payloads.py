@@ -26,6 +26,7 @@ class Upload:
 
     def __init__(self, nbytes: int, buffer: np.ndarray[Any, Any] | None = None) -> None:
         self.nbytes = nbytes
+        self.number = 0
         self.received = 0
         self.spec: Any = None
         self.device: Any = None
@@ -149,7 +150,7 @@ class Payloads:
             except ResourceExhaustedError:
                 self._end(upload, spec.nbytes)
                 raise
-            found.spec, found.device = spec, device
+            found.spec, found.device, found.number = spec, device, upload
             return found
 
     def received(self, upload: int) -> int:

@@ -14,8 +14,10 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -123,6 +125,8 @@ class ProcessHost:
         self._submitted = self._executed = 0  # items
         self._busy_since = 0.0
         self._closing = False
+        self._saved = threading.Event()
+        self._was_saved = False
         self._report: dict[str, Any] = {"tensors": 0, "bytes": 0, "peak_bytes": 0, "ops": 0}
         self._child: Child = nursery.take(self._ended)
         self._channel = LoopChannel(self._child.socket, loop, self._message, self._lost)
@@ -185,6 +189,15 @@ class ProcessHost:
         if not self._child.wait(timeout):
             self._child.kill()
 
+    def save(self, path: Path, timeout: float) -> bool:
+        """Have the process write its state to a file: whether it did within some seconds. Not for the event loop."""
+        self._loop.call_soon_threadsafe(self._channel.send, Kind.SAVE, (str(path), timeout))
+        return self._saved.wait(timeout) and self._was_saved
+
+    def restored(self, submitted: int, executed: int) -> None:
+        """The process goes on with a state in which so many items had been submitted and executed."""
+        self._submitted, self._executed = submitted, executed
+
     # --- from the process, on the event loop -------------------------------------------------------------------------
 
     def _message(self, message: Message) -> None:
@@ -212,6 +225,9 @@ class ProcessHost:
             self._payloads.declared(*head)
         elif kind == Kind.OVER:
             self._payloads.over(*head)
+        elif kind == Kind.SAVED:
+            self._was_saved = head[0]
+            self._saved.set()
 
     def _note(self, executed: int, report: dict[str, Any]) -> None:
         if executed > self._executed:

@@ -18,6 +18,7 @@ class Kind(IntEnum):
     UPLOAD = 5  # upload, bytes; a file: the memory that a PUT fills
     FILLED = 6  # upload
     CLOSE = 7
+    SAVE = 8  # path, seconds: write what is not lost at a restart of the server
     READY = 16  # devices: names and memory
     REPLIES = 17  # executed, items, report; the body is that of an ITEMS frame
     PROGRESS = 18  # executed, report
@@ -27,3 +28,4 @@ class Kind(IntEnum):
     WITHDRAW = 22  # read
     DECLARED = 23  # upload, bytes
     OVER = 24  # upload, bytes
+    SAVED = 25  # whether it was done

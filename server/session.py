@@ -11,6 +11,7 @@ import asyncio
 import logging
 import secrets
 import time
+from pathlib import Path
 from typing import Any, Final, Protocol
 
 import protocol
@@ -18,7 +19,7 @@ from protocol import wire
 from protocol.errors import OpError, ProtocolError, ResourceExhaustedError, SessionLostError
 from protocol.stream import DEFAULT_CREDIT, UNLIMITED, Stream
 from protocol.wire import Frame, Kind
-from server import switches
+from server import persistence, switches
 from server.hosting import Hosting
 from server.settings import Settings
 
@@ -47,6 +48,7 @@ class Session:
         identifier: str,
         settings: Settings,
         hosting: Hosting,
+        saved: Path | None = None,
     ) -> None:
         self.id = identifier
         self.settings = settings
@@ -60,7 +62,7 @@ class Session:
         self._heard = time.monotonic()
         self._said = time.monotonic()
         self._held = False
-        self.host, self.payloads = hosting.host(self._replies, self._progress, self._break)
+        self.host, self.payloads = hosting.host(self._replies, self._progress, self._break, saved)
 
     # --- connections -------------------------------------------------------------------------------------------------
 
@@ -151,6 +153,43 @@ class Session:
             self.detach(self.connection)
         self.host.close()
 
+    # --- across a restart of the server ------------------------------------------------------------------------------
+
+    async def save(self, folder: Path, timeout: float) -> bool:
+        """Stop, and write everything to two files that `restored` takes up: whether that was done in time."""
+        name = secrets.token_hex(8)
+        executor = folder / f"{name}.executor"
+        try:
+            if not await asyncio.to_thread(self.host.save, executor, timeout):
+                return False
+            payloads, arrays = persistence.payloads_state(self.payloads)
+            description = {
+                "id": self.id,
+                "created": self.created,
+                "attachment": self.attachment,
+                "executor": executor.name,
+                "stream": self.stream.state(),
+                "payloads": payloads,
+            }
+            await asyncio.to_thread(persistence.write, folder / f"{name}.session", description, arrays)
+        except OSError as error:
+            log.error("session %s could not be saved: %s", self.id[:8], error)
+            return False
+        return True
+
+    @classmethod
+    def restored(cls, path: Path, settings: Settings, hosting: Hosting) -> Session:
+        """The session that `save` wrote, detached; its files go. Raises DataLossError."""
+        description, arrays = persistence.read(path)
+        session = cls(description["id"], settings, hosting, path.with_name(description["executor"]))
+        session.created = description["created"]
+        session.attachment = description["attachment"]
+        session.stream.restore(description["stream"])
+        session.host.restored(session.stream.items_received, session.stream.executed)
+        persistence.restore_payloads(session.payloads, description["payloads"], arrays)
+        path.unlink()
+        return session
+
     # --- from the host, on the event loop ----------------------------------------------------------------------------
 
     def _replies(self, executed: int, body: bytes, count: int) -> None:
@@ -192,6 +231,7 @@ class Sessions:
     def start(self) -> None:
         """Begin keeping leases and heartbeats; needs a running loop."""
         self._hosting.start()
+        self._restore()
         self._keeper = asyncio.create_task(self._keep())
 
     def create(self) -> Session:
@@ -246,11 +286,44 @@ class Sessions:
             text = f"an op ran for more than {allowed:g} s, which is what this server allows: its session was ended"
             session.host.kill(SessionLostError(text))
 
+    def _restore(self) -> None:
+        """Take up the sessions that the last server saved."""
+        folder = self._folder
+        if folder is None or not folder.is_dir():
+            return
+        left = set(folder.iterdir())
+        for path in sorted(folder.glob("*.session")):
+            try:
+                session = Session.restored(path, self.settings, self._hosting)
+            except (OpError, OSError, ValueError, TypeError, KeyError) as error:
+                log.error("a saved session is lost: %s", error)
+                continue
+            self._sessions[session.id] = session
+            left.discard(path.with_suffix(".executor"))  # its process reads it, and removes it
+            log.info("session %s goes on", session.id[:8])
+        for path in left:
+            path.unlink(missing_ok=True)
+
+    @property
+    def _folder(self) -> Path | None:
+        return None if self.settings.data_dir is None else self.settings.data_dir / "sessions"
+
+    async def _save(self, sessions: list[Session]) -> None:
+        """Write the sessions that can be taken up by the next server, as many as there is time for."""
+        folder = self._folder
+        if folder is None or not self.settings.save_seconds:
+            return
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        whole = [s for s in sessions if s.broken is None]
+        done = await asyncio.gather(*[s.save(folder, self.settings.save_seconds) for s in whole])
+        log.info("%d of %d sessions are saved for the next server", sum(done), len(sessions))
+
     async def stop(self) -> None:
-        """End every session; waits briefly for the ops they are at."""
+        """Save the sessions where there is a place for it, and end every one; waits briefly for the ops they are at."""
         if self._keeper is not None:
             self._keeper.cancel()
         sessions = list(self)
+        await self._save(sessions)
         for session in sessions:
             self.end(session, "the server stops")
         for session in sessions:

@@ -41,6 +41,7 @@ class Settings:
     data_dir: Path | None = None
     isolation: str = "thread"
     item_seconds: float = 0.0
+    save_seconds: float = 15.0
 
     @property
     def loopback(self) -> bool:
@@ -133,6 +134,13 @@ def parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
         "[TELEGRAD_ITEM_SECONDS]",
     )
     add(
+        "--save-seconds",
+        type=float,
+        default=default("SAVE_SECONDS", "15"),
+        help="seconds that sessions may take, when the server is told to stop, to be saved in the data directory for "
+        "the next one; 0: they are not [TELEGRAD_SAVE_SECONDS]",
+    )
+    add(
         "--log-level",
         choices=("debug", "info", "warning", "error"),
         default=default("LOG_LEVEL", "info"),
@@ -176,6 +184,7 @@ def parse(arguments: Sequence[str] | None = None, environ: Mapping[str, str] = o
         heartbeat=given.heartbeat, log_level=given.log_level, allowed_origins=tuple(given.allow_origin),
         tls_cert=given.tls_cert, tls_key=given.tls_key, stop_with_stdin=given.stop_with_stdin, data_dir=given.data_dir,
         isolation=given.isolation or _isolation(given.stop_with_stdin), item_seconds=given.item_seconds,
+        save_seconds=given.save_seconds,
     )  # fmt: skip
     if made and not settings.loopback:
         command.error(
