@@ -52,6 +52,7 @@ from client import (
     module,
     printing,
     profiling,
+    publishing,
     tape,
 )
 

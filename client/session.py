@@ -375,7 +375,7 @@ class Session:
         elif kind == Item.READ_FAILED:
             code, message, op, read.item = item[2:6]
             read.error = self._failures.error(read.item, code, message, op)
-        elif kind == Item.PAYLOAD:
+        elif kind in (Item.PAYLOAD, Item.PUBLISHED):
             read.value = item[2:]
         else:
             read.value = item[2]

@@ -102,12 +102,17 @@ class Item(IntEnum):
     STORE = 14
     LOAD = 15
     RECORDS = 16
+    PUBLISH = 17
+    UNPUBLISH = 18
+    FETCH_PUBLISHED = 19
+    LIST_PUBLISHED = 20
     VALUE = 32
     PAYLOAD = 33
     READ_FAILED = 34
     FAILED = 35
     REPORT = 36
     PAYLOADS = 37
+    PUBLISHED = 38
 
 
 FIELDS: Final[dict[int, tuple[str, ...]]] = {
@@ -128,12 +133,17 @@ FIELDS: Final[dict[int, tuple[str, ...]]] = {
     Item.STORE: ("read", "file", "head", "ids"),
     Item.LOAD: ("id", "file", "offset", "dtype", "shape", "checksum?", "device?"),
     Item.RECORDS: ("read", "profile", "spans?"),
+    Item.PUBLISH: ("name", "value"),
+    Item.UNPUBLISH: ("name",),
+    Item.FETCH_PUBLISHED: ("read", "id", "name", "device?"),
+    Item.LIST_PUBLISHED: ("read", "prefix"),
     Item.VALUE: ("read", "value", "shape?"),
     Item.PAYLOAD: ("read", "dtype", "shape"),
     Item.READ_FAILED: ("read", "code", "message", "op", "item"),
     Item.FAILED: ("item", "code", "message", "op"),
     Item.REPORT: ("read", "report"),
     Item.PAYLOADS: ("read", "dtypes", "shapes"),
+    Item.PUBLISHED: ("read", "dtype", "shape"),
 }
 """The fields after the kind, in order; those with a question mark may be left out from the end."""
 

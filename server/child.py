@@ -25,6 +25,7 @@ from server import persistence, shared_memory
 from server.channel import Channel, Message
 from server.devices import Device, open_devices
 from server.executor import Executor
+from server.far_shelf import FarShelf
 from server.files import Files
 from server.host import ThreadHost
 from server.payloads import Upload
@@ -61,12 +62,13 @@ class _Session:
     def __init__(self, channel: Channel, devices: list[Device], limits: dict[str, Any]) -> None:
         self._channel = channel
         self._payloads = _Payloads(channel)
+        self._shelf = FarShelf(channel.send)
         files = Files(limits["files"], below=False)
         saved = None if limits.get("restore") is None else Path(limits["restore"])
         description: dict[str, Any] = {}
 
         def make(emit: Callable[[tuple[Any, ...]], None]) -> Executor:
-            executor = Executor(devices, limits["memory"], self._payloads, emit, files)  # type: ignore[arg-type]
+            executor = Executor(devices, limits["memory"], self._payloads, emit, files, self._shelf)  # type: ignore[arg-type]
             if saved is not None:
                 found, arrays = persistence.read(saved)
                 persistence.restore_executor(executor, found, arrays)
@@ -99,6 +101,8 @@ class _Session:
             self._payloads.opened(head[0], head[1], files[0] if files else None)
         elif kind == Kind.FILLED:
             self._payloads.filled(head[0])
+        elif kind == Kind.TELL:
+            self._shelf.told(head, body, files)
         elif kind == Kind.SAVE:
             self._channel.send(Kind.SAVED, (self._save(*head),))
 
@@ -111,6 +115,7 @@ class _Session:
 
     def close(self) -> None:
         """End after the item that is running, or soon."""
+        self._shelf.close()
         self._host.close()
         self._host.join(_JOIN)
 

@@ -22,13 +22,15 @@ from protocol.ops import Op, lookup
 from protocol.placement import short_name
 from protocol.spec import Spec, element_count
 from protocol.wire import MAX_INLINE, Item, Ref
-from server import storage, switches
+from server import publishing, storage, switches
 from server.backward import gradients, record
 from server.devices import Device
+from server.far_shelf import FarShelf
 from server.files import Files
 from server.kernels import KERNELS
 from server.payloads import Payloads, Upload
 from server.plans import Bound, Missing
+from server.published import Published, Shelf
 from server.values import Poison, Store, Tape, Value, Variable, edges
 
 _MAX_OPS: Final = 4096
@@ -52,6 +54,7 @@ class Executor:
         payloads: Payloads,
         emit: Callable[[tuple[Any, ...]], None],
         files: Files | None = None,
+        published: Shelf | FarShelf | None = None,
     ) -> None:
         self.devices = {d.name: d for d in devices}
         self.default = devices[1] if len(devices) > 1 else devices[0]
@@ -59,6 +62,7 @@ class Executor:
         self.payloads = payloads
         self.emit = emit
         self.files = files or Files(None)
+        self.published = published or Published(limit).shelf()
         self.executed = 0
         self.cancel_through = 0
         self.ops = 0
@@ -72,6 +76,7 @@ class Executor:
             Item.CONST: self._const, Item.UPLOAD: self._upload, Item.CLEAR: self._clear, Item.VARIABLE: self._variable,
             Item.SYNC: self._sync, Item.READ_DONE: self._read_done, Item.TAPE: self._tape,
             Item.GRADIENT: self._gradient, **storage.handlers(self), **switches.handlers(self),
+            **publishing.handlers(self),
         }  # fmt: skip
 
     def execute(self, items: tuple[tuple[Any, ...], ...]) -> None:

@@ -20,6 +20,7 @@ from server.host import ThreadHost
 from server.nursery import Nursery
 from server.payloads import Payloads
 from server.process_host import ProcessHost, SharedPayloads
+from server.published import Published, Shelf
 from server.settings import Settings
 
 
@@ -73,6 +74,7 @@ class Hosting:
         self.devices = devices
         self._files = files
         self._nursery = nursery
+        self.published = Published(settings.published_limit or settings.memory_limit // 2)
 
     def start(self) -> None:
         """The event loop runs."""
@@ -86,22 +88,26 @@ class Hosting:
 
     def host(
         self,
+        shelf: Shelf,
         on_replies: Callable[[int, bytes, int], None],
         on_progress: Callable[[int], None],
         on_broken: Callable[[OpError], None],
         saved: Path | None = None,
     ) -> tuple[Host, Payloads]:
-        """A host for a session, and where its payloads pass; one that goes on from a file that `save` wrote."""
+        """A host for a session that publishes on `shelf`, and where its payloads pass; one that goes on from a file
+        that `save` wrote.
+        """
         loop, limit = asyncio.get_running_loop(), self.settings.memory_limit
         if self._nursery is not None:
             shared = SharedPayloads(limit, loop)
             limits = {"memory": limit, "files": self._files.root, "restore": None if saved is None else str(saved)}
-            return ProcessHost(self._nursery, shared, limits, loop, on_replies, on_progress, on_broken), shared
+            callbacks = on_replies, on_progress, on_broken
+            return ProcessHost(self._nursery, shared, shelf, limits, loop, *callbacks), shared
         payloads = Payloads(limit, loop)
         description: dict[str, Any] = {}
 
         def make(emit: Callable[[tuple[Any, ...]], None]) -> Executor:
-            executor = Executor(self.devices, limit, payloads, emit, self._files)
+            executor = Executor(self.devices, limit, payloads, emit, self._files, shelf)
             if saved is not None:
                 found, arrays = persistence.read(saved)
                 persistence.restore_executor(executor, found, arrays)

@@ -26,9 +26,11 @@ from protocol.errors import InvalidArgumentError, OpError, SessionLostError, err
 from protocol.wire import Frame
 from server import shared_memory
 from server.channel import LoopChannel, Message
+from server.far_shelf import ShelfDesk
 from server.nursery import Child, Nursery
 from server.payloads import Payloads, Upload
 from server.process_kinds import Kind
+from server.published import Shelf
 
 _GRACE: Final = 2.0
 """Seconds that a process has to end by itself."""
@@ -111,6 +113,7 @@ class ProcessHost:
         self,
         nursery: Nursery,
         payloads: SharedPayloads,
+        shelf: Shelf,
         limits: dict[str, Any],
         loop: asyncio.AbstractEventLoop,
         on_replies: Callable[[int, bytes, int], None],
@@ -131,6 +134,7 @@ class ProcessHost:
         self._child: Child = nursery.take(self._ended)
         self._channel = LoopChannel(self._child.socket, loop, self._message, self._lost)
         payloads.send = self._channel.send
+        self._desk = ShelfDesk(shelf, loop, self._channel.send)
         self._channel.send(Kind.START, (limits,))
 
     # --- ThreadHost's interface --------------------------------------------------------------------------------------
@@ -225,6 +229,8 @@ class ProcessHost:
             self._payloads.declared(*head)
         elif kind == Kind.OVER:
             self._payloads.over(*head)
+        elif kind == Kind.ASK:
+            self._desk.asked(head, body, files)
         elif kind == Kind.SAVED:
             self._was_saved = head[0]
             self._saved.set()

@@ -19,6 +19,7 @@ class Kind(IntEnum):
     FILLED = 6  # upload
     CLOSE = 7
     SAVE = 8  # path, seconds: write what is not lost at a restart of the server
+    TELL = 9  # call, error or nil, then what was asked for: published values; perhaps a file
     READY = 16  # devices: names and memory
     REPLIES = 17  # executed, items, report; the body is that of an ITEMS frame
     PROGRESS = 18  # executed, report
@@ -29,3 +30,4 @@ class Kind(IntEnum):
     DECLARED = 23  # upload, bytes
     OVER = 24  # upload, bytes
     SAVED = 25  # whether it was done
+    ASK = 26  # call, method, arguments: published values; perhaps a file

@@ -21,6 +21,7 @@ from protocol.stream import DEFAULT_CREDIT, UNLIMITED, Stream
 from protocol.wire import Frame, Kind
 from server import persistence, switches
 from server.hosting import Hosting
+from server.published import DEFAULT_NAMESPACE
 from server.settings import Settings
 
 log = logging.getLogger("telegrad.session")
@@ -49,6 +50,7 @@ class Session:
         settings: Settings,
         hosting: Hosting,
         saved: Path | None = None,
+        namespace: str = DEFAULT_NAMESPACE,
     ) -> None:
         self.id = identifier
         self.settings = settings
@@ -62,7 +64,9 @@ class Session:
         self._heard = time.monotonic()
         self._said = time.monotonic()
         self._held = False
-        self.host, self.payloads = hosting.host(self._replies, self._progress, self._break, saved)
+        self.namespace = namespace
+        self.shelf = hosting.published.shelf(namespace)
+        self.host, self.payloads = hosting.host(self.shelf, self._replies, self._progress, self._break, saved)
 
     # --- connections -------------------------------------------------------------------------------------------------
 
@@ -167,6 +171,7 @@ class Session:
                 "id": self.id,
                 "created": self.created,
                 "attachment": self.attachment,
+                "namespace": self.namespace,
                 "executor": executor.name,
                 "stream": self.stream.state(),
                 "payloads": payloads,
@@ -181,7 +186,8 @@ class Session:
     def restored(cls, path: Path, settings: Settings, hosting: Hosting) -> Session:
         """The session that `save` wrote, detached; its files go. Raises DataLossError."""
         description, arrays = persistence.read(path)
-        session = cls(description["id"], settings, hosting, path.with_name(description["executor"]))
+        executor = path.with_name(description["executor"])
+        session = cls(description["id"], settings, hosting, executor, description["namespace"])
         session.created = description["created"]
         session.attachment = description["attachment"]
         session.stream.restore(description["stream"])
@@ -223,6 +229,7 @@ class Sessions:
     def __init__(self, settings: Settings, hosting: Hosting) -> None:
         self.settings = settings
         self.devices = hosting.devices
+        self.published = hosting.published
         self._hosting = hosting
         self.started = time.time()
         self._sessions: dict[str, Session] = {}
@@ -234,18 +241,19 @@ class Sessions:
         self._restore()
         self._keeper = asyncio.create_task(self._keep())
 
-    def create(self) -> Session:
-        """A new session. Detached ones are evicted, oldest first, before it is refused.
+    def create(self, namespace: str = DEFAULT_NAMESPACE, evict: bool = True) -> Session:
+        """A new session that publishes in `namespace`. Detached ones are evicted, oldest first, before it is refused,
+        unless it is not to `evict`.
 
         Raises:
             ResourceExhaustedError: as many sessions as allowed are in use.
         """
         while len(self._sessions) >= self.settings.max_sessions:
             detached = [s for s in self._sessions.values() if s.detached_at is not None]
-            if not detached:
+            if not detached or not evict:
                 raise ResourceExhaustedError(f"{len(self._sessions)} sessions are in use, and no more are allowed")
             self.end(min(detached, key=lambda s: s.detached_at or 0.0), "evicted for a newer session")
-        session = Session(secrets.token_urlsafe(24), self.settings, self._hosting)
+        session = Session(secrets.token_urlsafe(24), self.settings, self._hosting, namespace=namespace)
         self._sessions[session.id] = session
         return session
 

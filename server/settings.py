@@ -21,6 +21,7 @@ DEFAULT_PORT: Final = 8470
 @dataclass(frozen=True)
 class Settings:
     """token: what clients must present, None with `no_auth`. memory_limit: bytes a session's values may take.
+    published_limit: bytes of the values published by the clients of one token, None for half of memory_limit.
     session_ttl, heartbeat: seconds.
     """
 
@@ -42,6 +43,7 @@ class Settings:
     isolation: str = "thread"
     item_seconds: float = 0.0
     save_seconds: float = 15.0
+    published_limit: int | None = None
 
     @property
     def loopback(self) -> bool:
@@ -96,6 +98,12 @@ def parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
         type=parse_bytes,
         default=default("MEMORY_LIMIT", _default_memory_limit()),
         help="bytes of values a session may hold, such as 8g [TELEGRAD_MEMORY_LIMIT]",
+    )
+    add(
+        "--published-limit",
+        type=parse_bytes,
+        default=default("PUBLISHED_LIMIT", None),
+        help="bytes of published values, by default half of --memory-limit [TELEGRAD_PUBLISHED_LIMIT]",
     )
     add("--max-sessions", type=int, default=default("MAX_SESSIONS", "64"), help="[TELEGRAD_MAX_SESSIONS]")
     add(
@@ -184,7 +192,7 @@ def parse(arguments: Sequence[str] | None = None, environ: Mapping[str, str] = o
         heartbeat=given.heartbeat, log_level=given.log_level, allowed_origins=tuple(given.allow_origin),
         tls_cert=given.tls_cert, tls_key=given.tls_key, stop_with_stdin=given.stop_with_stdin, data_dir=given.data_dir,
         isolation=given.isolation or _isolation(given.stop_with_stdin), item_seconds=given.item_seconds,
-        save_seconds=given.save_seconds,
+        save_seconds=given.save_seconds, published_limit=given.published_limit,
     )  # fmt: skip
     if made and not settings.loopback:
         command.error(

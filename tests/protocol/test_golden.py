@@ -10,7 +10,7 @@ import pytest
 from protocol import attrs, dtypes, errors, spec, stream, wire
 from protocol.errors import ProtocolError
 from protocol.wire import FIELDS, Item, Kind, Ref
-from server import app, executor, file_routes, files, payloads, security, storage, values
+from server import app, executor, file_routes, files, payloads, published, security, storage, values
 from tests.protocol.golden import README, encode_frame, encode_item, examples, meaning, section, tables
 
 ITEMS, VALUES, FRAMES = examples(0), examples(1), examples(2)
@@ -150,7 +150,8 @@ def test_the_limits():
         "bytes of an HTTP body of frames": app._MAX_BODY,
         "bytes of a STORE's head": storage._MAX_HEAD,
         "bytes of a file in a PUT": file_routes.MAX_PUT,
-        "characters of a file's name": files.MAX_NAME,
+        "characters of a file's name, of a published one": files.MAX_NAME,
+        "names published by the clients of a token": published.MAX_PUBLISHED,
     }
 
 
