@@ -1,4 +1,5 @@
-"""The FastAPI application: routes over sessions, frames and payloads; those of files are in `server.file_routes`.
+"""The FastAPI application: routes over sessions, frames and payloads; those of files are in `server.file_routes`,
+those for other tools in `server.api`.
 
 Owns: paths, status codes and content types. Does not know what frames hold or how ops run.
 
@@ -20,25 +21,27 @@ import re
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from fastapi import Depends, FastAPI, Request, Response, WebSocket
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi import FastAPI, Request, Response, WebSocket
 from starlette.requests import ClientDisconnect
 
 import protocol
 from protocol import wire
-from protocol.errors import InvalidArgumentError, NotFoundError, OpError, ProtocolError
+from protocol.errors import InvalidArgumentError, NotFoundError, ProtocolError
 from protocol.wire import MAX_FRAME
 from server import connections
+from server.api import add_tool_routes
+from server.api.problems import add_problem_handlers
 from server.devices import Device
 from server.file_routes import add_file_routes
 from server.files import Files
 from server.hosting import Hosting
 from server.http_protocol import body_reader
+from server.named import Named
 from server.nursery import Nursery
-from server.security import Guard, problem
+from server.published import namespace_of
+from server.security import Guard
 from server.session import Session, Sessions
 from server.settings import Settings
 
@@ -62,31 +65,21 @@ def create_app(settings: Settings, devices: list[Device], nursery: Nursery | Non
         yield
         await sessions.stop()
 
-    app = FastAPI(title="Telegrad", version=protocol.__version__, lifespan=lifespan, redoc_url=None)
+    app = FastAPI(
+        title="Telegrad", version=protocol.__version__, lifespan=lifespan, docs_url=None, redoc_url=None,
+        redirect_slashes=False,
+    )  # fmt: skip
     app.state.sessions = sessions
     app.add_middleware(Guard, settings=settings)
-    app.add_exception_handler(OpError, _problem)
-    app.add_exception_handler(RequestValidationError, _malformed)
+    add_problem_handlers(app)
     app.add_exception_handler(ClientDisconnect, _nobody)
     _add_session_routes(app, sessions)
     _add_frame_routes(app, sessions)
     _add_payload_routes(app, sessions)
     add_file_routes(app, files)
     _add_status_routes(app, sessions)
+    add_tool_routes(app, sessions)
     return app
-
-
-async def _problem(_: Request, error: Exception) -> Response:
-    assert isinstance(error, OpError)
-    status, body = problem(error)
-    return JSONResponse(body, status, media_type="application/problem+json")
-
-
-async def _malformed(request: Request, error: Exception) -> Response:
-    """A path or query that FastAPI cannot read, in the one shape of errors."""
-    assert isinstance(error, RequestValidationError)
-    where = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-    return await _problem(request, InvalidArgumentError(where))
 
 
 async def _nobody(_: Request, error: Exception) -> Response:
@@ -94,18 +87,10 @@ async def _nobody(_: Request, error: Exception) -> Response:
     return Response(status_code=400)
 
 
-async def _named_session(request: Request, identifier: str) -> Session:
-    found: Session = request.app.state.sessions.get(identifier)
-    return found
-
-
-Named = Annotated[Session, Depends(_named_session)]
-
-
 def _add_session_routes(app: FastAPI, sessions: Sessions) -> None:
     @app.post("/v1/sessions", status_code=201)
-    async def create_session() -> dict[str, Any]:
-        return {"session": sessions.create().id}
+    async def create_session(request: Request) -> dict[str, Any]:
+        return {"session": sessions.create(namespace_of(request)).id}
 
     @app.delete("/v1/sessions/{identifier}", status_code=204)
     async def delete_session(session: Named) -> None:

@@ -17,7 +17,7 @@ from typing import Any, Final
 from protocol.errors import OpError, PermissionDeniedError, SequenceGapError, UnauthenticatedError
 from server.settings import Settings
 
-_OPEN_PATHS: Final = frozenset(("/healthz", "/readyz"))
+_OPEN_PATHS: Final = frozenset(("/healthz", "/readyz", "/docs", "/openapi.json"))
 _LOOPBACK_HOST: Final = re.compile(r"localhost|127(\.\d{1,3}){3}|\[::1\]|testserver", re.IGNORECASE)
 
 STATUS: Final = {1: 409, 3: 400, 5: 404, 7: 403, 8: 507, 9: 400, 12: 501, 16: 401, 64: 404, 65: 400}

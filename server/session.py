@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol
 
 import protocol
 from protocol import wire
-from protocol.errors import OpError, ProtocolError, ResourceExhaustedError, SessionLostError
+from protocol.errors import FailedPreconditionError, OpError, ProtocolError, ResourceExhaustedError, SessionLostError
 from protocol.stream import DEFAULT_CREDIT, UNLIMITED, Stream
 from protocol.wire import Frame, Kind
 from server import persistence, switches
@@ -61,6 +61,7 @@ class Session:
         self.attachment = 0  # counts up; only the newest may speak
         self.connection: Connection | None = None
         self.broken: OpError | None = None
+        self.driver: Connection | None = None  # set once: what alone may attach, for a session driven by HTTP requests
         self._heard = time.monotonic()
         self._said = time.monotonic()
         self._held = False
@@ -76,7 +77,10 @@ class Session:
 
         Raises:
             ProtocolError: no HELLO, another protocol version, or no common history.
+            FailedPreconditionError: the session is driven by HTTP requests.
         """
+        if self.driver is not None and connection is not self.driver:
+            raise FailedPreconditionError("this session is driven by HTTP requests; a client needs one of its own")
         if hello.kind != Kind.HELLO:
             raise ProtocolError("a connection starts with HELLO")
         said = wire.unpack_map(hello)

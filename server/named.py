@@ -1,0 +1,20 @@
+"""The session that a request's path names, as a dependency of the routes of `server.app` and `server.api`.
+
+Owns: `Named`. Does not know what the routes do with it.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeAlias
+
+from fastapi import Depends, Request
+
+from server.session import Session
+
+
+async def _named_session(request: Request, identifier: str) -> Session:
+    found: Session = request.app.state.sessions.get(identifier)
+    return found
+
+
+Named: TypeAlias = Annotated[Session, Depends(_named_session)]
