@@ -143,7 +143,7 @@ class Session:
 
     def beat(self) -> None:
         """Called every heartbeat: give a sign of life, or give the connection up when the client gave none."""
-        if self.connection is None:
+        if self.connection is None or self.driver is not None:  # what is in this process cannot fall silent
             return
         now = time.monotonic()
         if now - self._heard > _MISSED_HEARTBEATS * self.settings.heartbeat:

@@ -91,7 +91,7 @@ def add_document(app: FastAPI) -> None:
 
 def _document(app: FastAPI) -> dict[str, Any]:
     found = get_openapi(title=app.title, version=app.version, description=_DESCRIPTION, routes=app.routes)
-    _, schemas = models_json_schema([(m, "serialization") for m in _DOCUMENTED], ref_template=_REF)
+    _, schemas = models_json_schema([(m, "validation") for m in _DOCUMENTED], ref_template=_REF)
     components = found.setdefault("components", {})
     components["schemas"] = components.get("schemas", {}) | schemas.get("$defs", {})
     for name in ("HTTPValidationError", "ValidationError"):

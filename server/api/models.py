@@ -20,7 +20,7 @@ Name: TypeAlias = Annotated[
 Reference: TypeAlias = Annotated[
     str,
     Field(
-        pattern=_NAME[:-1] + r"|^[0-9]{1,19}$",
+        pattern=_NAME + r"|^[0-9]{1,19}$",
         max_length=200,
         description="A name that a request gave, or an id that an answer told.",
     ),

@@ -218,7 +218,7 @@ class Tool:
         self._error = None
 
     def _acknowledge(self) -> None:
-        """Say what was taken, which is the sign of life too."""
+        """Say what was taken, so that the session keeps it no longer."""
         self._acknowledging = False
         if self.session.connection is self and self._error is None:
             deliver(self._sessions, self.session, self._stream.control(Kind.ACK))

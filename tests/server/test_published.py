@@ -1,5 +1,8 @@
 """Values published under names: by one program, read by others, over real servers."""
 
+import io
+
+import msgpack
 import numpy as np
 import pytest
 
@@ -7,6 +10,7 @@ import client as tf
 from protocol import wire
 from protocol.wire import Item
 from tests.client.waiting import remote, waits
+from tests.server.tools import JSON, MSGPACK, Web, understood
 from tests.stream.raw import Raw
 from tests.support import run_program, serving
 
@@ -189,3 +193,89 @@ def test_a_bad_name_on_the_wire_fails_alone(server, name):
         raw.send([Item.PUBLISH, name, 1])
         assert raw.replies(1)[0][:3:2] == (Item.FAILED, INVALID)
         assert raw.alive
+
+
+# --- plain HTTP ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def web(server):
+    with Web(server) as client:
+        yield client
+
+
+def test_plain_http_reads_it_in_every_form(web):
+    values = np.array([[1.5, np.nan], [-np.inf, 0.1]], np.float32)
+    tf.publish("http/x", values)
+    tf.sync()
+    answer = web.get("/v1/published/http/x")
+    assert answer.text == '{"dtype":"float32","shape":[2,2],"data":[[1.5,"NaN"],["-Infinity",0.1]]}'
+    for form in (JSON, MSGPACK):
+        answer = web.get("/v1/published/http/x", headers={"accept": form})
+        found = understood(answer.json() if form == JSON else msgpack.unpackb(answer.content))
+        np.testing.assert_array_equal(found, values)
+    answer = web.get("/v1/published/http/x?format=npy")
+    np.testing.assert_array_equal(np.load(io.BytesIO(answer.content)), values)
+    (listed,) = web.get("/v1/published", params={"prefix": "http/"}).json()["published"]
+    assert listed | {"version": 0, "modified": 0} == {
+        "name": "http/x", "dtype": "float32", "shape": [2, 2], "bytes": 16, "version": 0, "modified": 0
+    }  # fmt: skip
+
+
+def test_who_has_the_newest_is_told_so(web):
+    tf.publish("poll", [1.0])
+    tf.sync()
+    first = web.get("/v1/published/poll")
+    tag = first.headers["etag"]
+    for known in (tag, f"W/{tag}", f'"0", {tag}'):
+        again = web.get("/v1/published/poll", headers={"if-none-match": known})
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+    tf.publish("poll", [1.0])  # the same value is another version all the same
+    tf.sync()
+    newer = web.get("/v1/published/poll", headers={"if-none-match": tag})
+    assert newer.status_code == 200 and newer.headers["etag"] != tag
+
+
+def test_large_ones_are_not_given_as_json(web):
+    big = np.random.default_rng(0).standard_normal((1000, 1000))
+    tf.publish("large", big)
+    tf.sync()
+    assert web.get("/v1/published/large").status_code == 406
+    np.testing.assert_array_equal(np.load(io.BytesIO(web.get("/v1/published/large?format=npy").content)), big)
+
+
+def test_requests_publish_fetch_and_take_away(web):
+    web.new_session()
+    _, published = web.execute(
+        {"kind": "variable", "value": [1.0, 2.0], "output": "w"}, {"kind": "publish", "tensor": "w", "name": "tool/w"}
+    )
+    assert published == {}
+    assert tf.published("tool/w").numpy().tolist() == [1.0, 2.0]
+    tf.publish("tool/w", tf.constant([3, 4]))
+    tf.sync()
+    fetched, value = web.execute(
+        {"kind": "published", "name": "tool/w", "output": "x"}, {"kind": "read", "tensor": "x"}
+    )
+    assert fetched["outputs"][0]["dtype"] == "int32" and value["value"]["data"] == [3, 4]
+    both = [{"kind": "publish", "tensor": 1, "name": "tool/one"}, {"kind": "published", "name": "tool/one"}]
+    assert "use the value itself" in web.refused(*both)["detail"]
+    web.execute({"kind": "publish", "tensor": 1, "name": "tool/one"}, {"kind": "unpublish", "name": "tool/w"})
+    assert [p["name"] for p in tf.list_published("tool/")] == ["tool/one"]
+    assert web.delete("/v1/published/tool/one").status_code == 204
+    assert web.delete("/v1/published/tool/one").status_code == 404
+    assert web.delete("/v1/published/%2e%2e/one").status_code in (400, 404, 405)
+    assert tf.list_published("tool/") == []
+
+
+def test_publishing_over_http_is_an_effect_too(web):
+    web.new_session()
+    failed, skipped, gone = web.execute(
+        {"op": "inv", "inputs": [[[0.0]]], "outputs": "bad"},
+        {"kind": "publish", "tensor": 1.0, "name": "skipped"},
+        {"kind": "publish", "tensor": "bad", "name": "gone"},
+    )
+    assert failed["error"]["code"] == 3
+    assert (skipped["error"]["code"], gone["error"]["code"]) == (10, 10)
+    (again,) = web.execute({"kind": "publish", "tensor": "bad", "name": "gone"})
+    assert again["error"]["code"] == 3
+    assert web.get("/v1/published/gone").status_code == web.get("/v1/published/skipped").status_code == 404
