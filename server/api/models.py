@@ -11,17 +11,18 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 
 MAX_ITEMS: Final = 1024
 """Items of a request, and entries of each list in them."""
+MAX_NAME: Final = 200
 _NAME: Final = r"^[A-Za-z_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*$"
 
 Name: TypeAlias = Annotated[
     str,
-    Field(pattern=_NAME, max_length=200, description="A name in the session, for a tensor, a variable or a tape."),
+    Field(pattern=_NAME, max_length=MAX_NAME, description="A name in the session, for a tensor, a variable or a tape."),
 ]
 Reference: TypeAlias = Annotated[
     str,
     Field(
         pattern=_NAME + r"|^[0-9]{1,19}$",
-        max_length=200,
+        max_length=MAX_NAME,
         description="A name that a request gave, or an id that an answer told.",
     ),
 ]
