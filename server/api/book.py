@@ -15,7 +15,7 @@ from protocol.spec import Spec
 
 MAX_ENTRIES: Final = 2**16
 """Tensors, variables and tapes of a session."""
-MAX_NODES: Final = 2**16
+MAX_NODES: Final = 2**14
 """Ops that a tape records."""
 
 

@@ -104,7 +104,7 @@ class Drafting:
         self.items: list[tuple[Any, ...]] = []
         self.uploads: list[tuple[int, np.ndarray[Any, Any]]] = []
         self.steps: list[Step] = []
-        self.recorded: list[tuple[Entry, Node]] = []
+        self.recorded: dict[int, list[Node]] = {}  # by the tape's id
         self._changed_specs: list[tuple[Entry, Spec | None]] = []
         self._named_outside: set[str] = set()
         self._passing: list[int] = []  # ids for the sake of one item

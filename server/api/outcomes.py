@@ -49,10 +49,10 @@ async def execute(
             draft.undo()
             raise
         _commit(tool, draft)
-        outcomes = _judge(draft, told)
-        answer = await asyncio.to_thread(_encode, draft, outcomes, told, kind)
-        await tool.finish_reads(told.pinned)
-        return answer
+        try:
+            return await asyncio.to_thread(_encode, draft, _judge(draft, told), told, kind)
+        finally:
+            await tool.finish_reads(told.pinned)
 
 
 def _draft(draft: Draft, items: list[Any], read: bool) -> None:
@@ -66,8 +66,9 @@ def _draft(draft: Draft, items: list[Any], read: bool) -> None:
 
 def _commit(tool: Tool, draft: Draft) -> None:
     tool.book = draft.book
-    for tape, node in draft.recorded:
-        tape.nodes.append(node)
+    for tape, nodes in draft.recorded.items():
+        if tape in tool.book.entries:
+            tool.book.entries[tape].nodes += nodes
 
 
 def _judge(draft: Draft, told: Told) -> list[dict[str, Any]]:
@@ -90,15 +91,11 @@ def _judge(draft: Draft, told: Told) -> list[dict[str, Any]]:
         for entry in step.changes:
             _settle(entry, error)
         outcomes.append(_outcome(step, error))
-    for entry in tool_entries(draft):
-        if entry.error is not None:
-            entry.error = {**entry.error, "item": None}  # its number means nothing to the next request
+    for step in draft.steps:
+        for entry in (*step.results, *step.changes):
+            if entry.error is not None:
+                entry.error = {**entry.error, "item": None}  # its number means nothing to the next request
     return outcomes
-
-
-def tool_entries(draft: Draft) -> list[Entry]:
-    """Everything that the request's steps touched."""
-    return [entry for step in draft.steps for entry in (*step.results, *step.changes)]
 
 
 def _settle(variable: Entry, error: dict[str, Any] | None) -> None:

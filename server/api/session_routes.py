@@ -19,6 +19,7 @@ from typing import Annotated, Any, Final
 
 import msgpack
 from fastapi import FastAPI, Path, Query, Request, Response
+from pydantic import TypeAdapter
 
 from protocol.errors import (
     InvalidArgumentError,
@@ -39,6 +40,7 @@ from server.session import Sessions
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
 _BOTH: Final = (JSON, MSGPACK)
 _ALL: Final = (JSON, MSGPACK, NPY)
+_REFERENCE: Final = TypeAdapter(models.Reference)
 
 Reference = Annotated[
     str, Path(max_length=200, description="A name that a request gave, or an id that an answer told.")
@@ -117,7 +119,7 @@ def _add_tensors(app: FastAPI, sessions: Sessions, held: Held) -> None:
     ) -> Response:
         kind = bodies.accepted(request, _BOTH)
         tool = tool_of(sessions, session)
-        validated(models.Reference, reference)
+        validated(_REFERENCE, reference)
         with held.bytes() as take:
             incoming = await _incoming(request, tool, reference, take)
             put = Put(reference, incoming.source, variable, device)

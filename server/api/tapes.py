@@ -47,12 +47,10 @@ class TapeItems(Drafting):
         ids = [o.id if isinstance(o, Entry) else 0 for o in operands]
         node = Node(op.name, attrs, positions, ids, specs, (None,) * len(ids), outs, results, (None,) * len(results))
         for tape in tapes:
-            if len(self._nodes(tape)) >= MAX_NODES:
+            nodes = self.recorded.setdefault(tape.id, [])
+            if len(tape.nodes) + len(nodes) >= MAX_NODES:
                 raise ResourceExhaustedError(f"a tape records at most {MAX_NODES} ops")
-            self.recorded.append((tape, node))
-
-    def _nodes(self, tape: Entry) -> list[Node]:
-        return [*tape.nodes, *[node for entry, node in self.recorded if entry is tape]]
+            nodes.append(node)
 
     def _gradient(self, item: models.Gradient, step: Step) -> None:
         tape = self._tape_entry(item.tape)
@@ -75,7 +73,9 @@ class TapeItems(Drafting):
             if source.spec.dtype.differentiable and (item.outputs is None or name is not None)  # type: ignore[union-attr]
         ]
         started = [(t, s) for t, s in zip(targets, seeds, strict=True) if t.spec.dtype.differentiable]  # type: ignore[union-attr]
-        planned = plan(self._nodes(tape), [t.id for t, _ in started], [s.id for s, _ in wanted])
+        planned = plan(
+            [*tape.nodes, *self.recorded.get(tape.id, ())], [t.id for t, _ in started], [s.id for s, _ in wanted]
+        )
         started = [(t, s) for t, s in started if t.id in planned.connected]
         found: dict[int, Entry] = {}
         outs: list[Any] = []

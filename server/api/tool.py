@@ -14,7 +14,6 @@ import asyncio
 import contextlib
 import hashlib
 import logging
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from functools import partial
 from typing import Any, Final
@@ -88,7 +87,8 @@ class Tool:
         self._failed = 0  # the last item that failed, whose failure has been told with its request's answer
         self._error: OpError | None = None
         self._acknowledging = False
-        self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        self._kept: dict[str, _Kept] = {}  # by key, the oldest first
+        self._tasks: set[asyncio.Future[bytes]] = set()
 
     # --- turns -------------------------------------------------------------------------------------------------------
 
@@ -244,17 +244,24 @@ class Tool:
             HttpError: 422 for a key that came with another body, 409 for one whose answer is no longer kept.
         """
         if key is None:
-            return await asyncio.shield(asyncio.ensure_future(work()))
+            return await asyncio.shield(self._task(work()))
         digest = hashlib.sha256(body).digest()
         kept = self._kept.get(key)
         if kept is None:
-            kept = self._kept[key] = _Kept(digest, asyncio.ensure_future(self._remember(key, work)))
+            kept = self._kept[key] = _Kept(digest, self._task(self._remember(key, work)))
         elif kept.digest != digest:
             text = "this Idempotency-Key came with another request before"
             raise HttpError(422, InvalidArgumentError(text))
         if kept.task is None:
             raise HttpError(409, FailedPreconditionError("this request was executed, and its answer is no longer kept"))
         return await asyncio.shield(kept.task)
+
+    def _task(self, work: Coroutine[Any, Any, bytes]) -> asyncio.Future[bytes]:
+        """Work that goes on when whoever asked for it has gone."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _remember(self, key: str, work: Callable[[], Coroutine[Any, Any, bytes]]) -> bytes:
         try:
@@ -274,8 +281,9 @@ class Tool:
                 break
             size -= kept.size
             kept.task, kept.size = None, 0
-        while len(self._kept) > MAX_KEYS:
-            self._kept.popitem(last=False)
+        over = len(self._kept) - MAX_KEYS
+        for key in [k for k, kept in self._kept.items() if kept.task is None or kept.task.done()][: max(0, over)]:
+            del self._kept[key]
 
 
 class _Kept:
