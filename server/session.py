@@ -61,7 +61,8 @@ class Session:
         self.attachment = 0  # counts up; only the newest may speak
         self.connection: Connection | None = None
         self.broken: OpError | None = None
-        self.driver: Connection | None = None  # set once: what alone may attach, for a session driven by HTTP requests
+        self.driver: Any = None  # set once: the client within the server that alone may attach (`server.api.tool`)
+        self.driver_state: Any = None  # of the one that the last server had
         self._heard = time.monotonic()
         self._said = time.monotonic()
         self._held = False
@@ -79,7 +80,7 @@ class Session:
             ProtocolError: no HELLO, another protocol version, or no common history.
             FailedPreconditionError: the session is driven by HTTP requests.
         """
-        if self.driver is not None and connection is not self.driver:
+        if (self.driver is not None or self.driver_state is not None) and connection is not self.driver:
             raise FailedPreconditionError("this session is driven by HTTP requests; a client needs one of its own")
         if hello.kind != Kind.HELLO:
             raise ProtocolError("a connection starts with HELLO")
@@ -176,6 +177,7 @@ class Session:
                 "created": self.created,
                 "attachment": self.attachment,
                 "namespace": self.namespace,
+                "driver": self.driver_state if self.driver is None else self.driver.state(),
                 "executor": executor.name,
                 "stream": self.stream.state(),
                 "payloads": payloads,
@@ -194,6 +196,7 @@ class Session:
         session = cls(description["id"], settings, hosting, executor, description["namespace"])
         session.created = description["created"]
         session.attachment = description["attachment"]
+        session.driver_state = description["driver"]
         session.stream.restore(description["stream"])
         session.host.restored(session.stream.items_received, session.stream.executed)
         persistence.restore_payloads(session.payloads, description["payloads"], arrays)

@@ -35,7 +35,7 @@ async def execute(
 
     Raises:
         HttpError: an item is wrong; nothing was executed.
-        OpError: the session has ended.
+        OpError: the session has ended, or a value has no room.
     """
     async with tool.turn():
         draft = Draft(tool.book, shelf, listed=kind == bodies.JSON)
@@ -44,11 +44,12 @@ async def execute(
         else:
             await asyncio.to_thread(_draft, draft, items, read)
         try:
-            told = await tool.run(draft.items, draft.uploads)
+            await tool.upload_all(draft.uploads)
         except OpError:
             draft.undo()
             raise
-        _commit(tool, draft)
+        _commit(tool, draft)  # now: what is sent is executed, whatever becomes of this server and its answer
+        told = await tool.run(draft.items)
         try:
             return await asyncio.to_thread(_encode, draft, _judge(draft, told), told, kind)
         finally:

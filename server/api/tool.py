@@ -14,7 +14,7 @@ import asyncio
 import contextlib
 import hashlib
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -34,6 +34,7 @@ from protocol.errors import (
 from protocol.stream import Credit, Stream
 from protocol.wire import Frame, Item, Kind
 from server.api.book import Book
+from server.api.keeping import book_state, restored_book
 from server.api.problems import HttpError
 from server.connections import deliver
 from server.session import Session, Sessions
@@ -53,10 +54,13 @@ MAX_ANSWERS: Final = 16 * 2**20
 def tool_of(sessions: Sessions, session: Session) -> Tool:
     """The session's own tool, made at the first use. Raises HttpError (409) for a session that has another client."""
     if session.driver is None:
-        if session.attachment:
+        if session.attachment and session.driver_state is None:
             text = "this session is driven by a client over its stream; HTTP requests need a session of their own"
             raise HttpError(409, FailedPreconditionError(text))
         session.driver = Tool(sessions, session)
+        if session.driver_state is not None:
+            session.driver.restore(session.driver_state)
+            session.driver_state = None
     found: Tool = session.driver
     return found
 
@@ -110,15 +114,12 @@ class Tool:
         for frame in self._stream.resume(self._welcome["expects"]):
             deliver(self._sessions, self.session, frame)
 
-    async def run(
-        self, items: Sequence[tuple[Any, ...]], uploads: Sequence[tuple[int, np.ndarray[Any, Any]]] = ()
-    ) -> Told:
+    async def run(self, items: Sequence[tuple[Any, ...]]) -> Told:
         """Within a turn: send items, and give what was said when they are done.
 
         Raises:
-            OpError: the session ended, or an upload has no room; nothing was sent then.
+            OpError: the session ended.
         """
-        await self._upload_all(uploads)
         if self._failed:  # told with the answer of an earlier request: effects run again
             items = [(Item.CLEAR, self._failed), *items]
             self._failed = 0
@@ -138,7 +139,8 @@ class Tool:
             told.values[number] = np.frombuffer(wire.array_bytes(found[0]), dtype.numpy).reshape(shape)
         return told
 
-    async def _upload_all(self, uploads: Sequence[tuple[int, np.ndarray[Any, Any]]]) -> None:
+    async def upload_all(self, uploads: Sequence[tuple[int, np.ndarray[Any, Any]]]) -> None:
+        """Within a turn: put values beside the stream, all or none. Raises ResourceExhaustedError."""
         done: list[tuple[int, int]] = []
         try:
             for number, array in uploads:
@@ -235,6 +237,24 @@ class Tool:
             self._failed = max(self._failed, item[1])
             told.failed[item[1]] = _failure(item[2], item[3])
 
+    # --- across a restart of the server ------------------------------------------------------------------------------
+
+    def state(self) -> dict[str, Any]:
+        """What `restore` gives to a tool of the next server."""
+        kept = [(key, k.digest, k.answer) for key, k in self._kept.items()]
+        return {"book": book_state(self.book), "stream": self._stream.state(), "failed": self._failed, "kept": kept}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from the state of another. The answer to what was being executed has been lost."""
+        self.book = restored_book(state["book"])
+        self._stream.restore(state["stream"])
+        self._failed = state["failed"]
+        for key, digest, answer in state["kept"]:
+            task = None if answer is None else self._loop.create_future()
+            if task is not None:
+                task.set_result(answer)
+            self._kept[key] = _Kept(digest, task, len(answer or b""))
+
     # --- retries -----------------------------------------------------------------------------------------------------
 
     async def once(self, key: str | None, body: bytes, work: Callable[[], Coroutine[Any, Any, bytes]]) -> bytes:
@@ -289,10 +309,15 @@ class Tool:
 class _Kept:
     """A request that was executed, or is being: the digest of its body, and its answer while it is kept."""
 
-    def __init__(self, digest: bytes, task: asyncio.Future[bytes]) -> None:
+    def __init__(self, digest: bytes, task: asyncio.Future[bytes] | None, size: int = 0) -> None:
         self.digest = digest
-        self.task: asyncio.Future[bytes] | None = task
-        self.size = 0
+        self.task = task
+        self.size = size
+
+    @property
+    def answer(self) -> bytes | None:
+        """The answer, if it is there and kept."""
+        return self.task.result() if self.size and self.task is not None and self.task.done() else None
 
 
 def _failure(code: int, message: str) -> dict[str, Any]:

@@ -18,9 +18,9 @@ from tests.support import serving, wait_until
 SINGULAR = [[0.0, 0.0], [0.0, 0.0]]
 
 
-@pytest.fixture(scope="module")
-def server():
-    with serving() as process:
+@pytest.fixture(scope="module", params=["thread", "process"])
+def server(request):
+    with serving("--isolation", request.param) as process:
         yield process
 
 

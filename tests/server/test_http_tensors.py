@@ -23,9 +23,9 @@ for _case in cases.ALL:
     BY_OP[_case.op].append(_case)
 
 
-@pytest.fixture(scope="module")
-def server():
-    with serving() as process:
+@pytest.fixture(scope="module", params=["thread", "process"])
+def server(request):
+    with serving("--isolation", request.param) as process:
         yield process
 
 
