@@ -1,8 +1,8 @@
 """A session on the server's side: its stream, its host, and whichever connection is attached to it.
 
-Owns: `Session` (frames in, frames out, attaching, fencing, resuming, heartbeat), `Sessions` (the registry, leases,
-eviction). Lives on the event loop alone. Does not know HTTP or WebSocket: a connection is anything with `send(frame)`
-and `close(reason)`.
+Owns: `Session` (frames in, frames out, attaching, fencing, resuming, heartbeat), `Sessions` (the registry: whose each
+is, leases, eviction). Lives on the event loop alone. Does not know HTTP or WebSocket: a connection is anything with
+`send(frame)` and `close(reason)`.
 """
 
 from __future__ import annotations
@@ -11,17 +11,18 @@ import asyncio
 import logging
 import secrets
 import time
+from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 import protocol
 from protocol import wire
-from protocol.errors import OpError, ProtocolError, ResourceExhaustedError, SessionLostError
+from protocol.errors import OpError, ProtocolError, ResourceExhaustedError, SessionLostError, UnauthenticatedError
 from protocol.stream import DEFAULT_CREDIT, UNLIMITED, Stream
 from protocol.wire import Frame, Kind
 from server import switches
+from server.access import Access, Account
 from server.devices import Device
 from server.executor import Executor
-from server.files import Files
 from server.host import ThreadHost
 from server.payloads import Payloads
 from server.settings import Settings
@@ -52,13 +53,17 @@ class Session:
         settings: Settings,
         devices: list[Device],
         loop: asyncio.AbstractEventLoop,
-        files: Files | None = None,
+        account: Account,
     ) -> None:
         self.id = identifier
         self.settings = settings
         self.devices = devices
-        self.stream = Stream(sent_credit=UNLIMITED, received_credit=DEFAULT_CREDIT)
-        self.payloads = Payloads(settings.memory_limit, loop)
+        self.account = account
+        self.quota = quota = account.quota  # as it is now, for as long as the session lives
+        self.share = account.share()
+        credit = DEFAULT_CREDIT._replace(bytes=min(DEFAULT_CREDIT.bytes, quota.queued_bytes or DEFAULT_CREDIT.bytes))
+        self.stream = Stream(sent_credit=UNLIMITED, received_credit=credit)
+        self.payloads = Payloads(quota.upload_bytes, loop)
         self.created = time.time()
         self.detached_at: float | None = time.monotonic()
         self.attachment = 0  # counts up; only the newest may speak
@@ -68,7 +73,9 @@ class Session:
         self._said = time.monotonic()
         self._held = False
         self.host = ThreadHost(
-            lambda emit: Executor(devices, settings.memory_limit, self.payloads, emit, files),
+            lambda emit: Executor(
+                devices, quota.session_memory, self.payloads, emit, account.files, self.share,
+            ),
             loop, self._replies, self._progress, self._break,
         )  # fmt: skip
 
@@ -191,10 +198,11 @@ class Session:
 class Sessions:
     """All sessions of a server."""
 
-    def __init__(self, settings: Settings, devices: list[Device], files: Files | None = None) -> None:
+    def __init__(self, settings: Settings, devices: list[Device], access: Access) -> None:
         self.settings = settings
         self.devices = devices
-        self._files = files
+        self.access = access
+        access.on_removed = self._end_all
         self.started = time.time()
         self._sessions: dict[str, Session] = {}
         self._keeper: asyncio.Task[None] | None = None
@@ -203,25 +211,40 @@ class Sessions:
         """Begin keeping leases and heartbeats; needs a running loop."""
         self._keeper = asyncio.create_task(self._keep())
 
-    def create(self) -> Session:
-        """A new session. Detached ones are evicted, oldest first, before it is refused.
+    def create(self, account: Account) -> Session:
+        """A new session of `account`. Its detached ones are evicted, oldest first, before it is refused.
 
         Raises:
             ResourceExhaustedError: as many sessions as allowed are in use.
+            UnauthenticatedError: the token was removed while its request was under way.
         """
-        while len(self._sessions) >= self.settings.max_sessions:
-            detached = [s for s in self._sessions.values() if s.detached_at is not None]
-            if not detached:
-                raise ResourceExhaustedError(f"{len(self._sessions)} sessions are in use, and no more are allowed")
-            self.end(min(detached, key=lambda s: s.detached_at or 0.0), "evicted for a newer session")
+        if account.removed is not None:
+            raise UnauthenticatedError(account.removed)
+        allowed = account.quota.max_sessions
+        self._make_room(account, lambda: len(self.of(account)), allowed, f" for the token {account.name!r}")
+        self._make_room(account, lambda: len(self._sessions), self.settings.max_sessions, "")
         loop = asyncio.get_running_loop()
-        session = Session(secrets.token_urlsafe(24), self.settings, self.devices, loop, self._files)
+        session = Session(secrets.token_urlsafe(24), self.settings, self.devices, loop, account)
         self._sessions[session.id] = session
         return session
 
-    def get(self, identifier: str) -> Session:
-        """The session of that id. Raises SessionLostError."""
+    def _make_room(self, account: Account, used: Callable[[], int], allowed: int, whose: str) -> None:
+        """Evict the account's own detached sessions until there is room for one more; never another's."""
+        while (count := used()) >= allowed:
+            detached = [s for s in self.of(account) if s.detached_at is not None]
+            if not detached:
+                raise ResourceExhaustedError(f"{count} sessions are in use, and no more are allowed{whose}")
+            self.end(min(detached, key=lambda s: s.detached_at or 0.0), "evicted for a newer session")
+
+    def of(self, account: Account) -> list[Session]:
+        """The sessions of an account."""
+        return [s for s in self._sessions.values() if s.account is account]
+
+    def get(self, identifier: str, account: Account) -> Session:
+        """The account's session of that id. Raises SessionLostError; for another's as for one that never was."""
         found = self._sessions.get(identifier)
+        if found is not None and found.account is not account:
+            found = None
         if found is None or found.broken is not None:
             reason = f": {found.broken}" if found is not None else ""
             raise SessionLostError(f"the server does not know this session (any more){reason}")
@@ -232,6 +255,10 @@ class Sessions:
         self._sessions.pop(session.id, None)
         session.close(reason)
         log.info("session %s ended: %s", session.id[:8], reason)
+
+    def _end_all(self, account: Account, reason: str) -> None:
+        for session in self.of(account):
+            self.end(session, reason)
 
     def __iter__(self) -> Any:
         return iter(list(self._sessions.values()))
