@@ -26,7 +26,7 @@ UNLIMITED: Final = 2**62
 _SERIAL, _OWNER, _GRANT, _LIMIT = range(4)
 _STEPS: Final = 4096
 """Parts of a quota that memory is taken in."""
-_LARGEST_STEP: Final = 64 * 2**20
+_LARGEST_STEP: Final = 2**20
 
 
 class Place(NamedTuple):

@@ -121,10 +121,12 @@ def read_tokens(path: Path, usual: Quota) -> list[Token]:
         content = json.loads(data) if path.suffix == ".json" else tomllib.loads(data.decode())
     except (json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
         # Its text may quote the line at fault, and with that a token.
-        where = re.search(r"line \d+,? column \d+", str(error))
+        where = re.search(r"line \d+,? column \d+|end of document", str(error))
         raise ValueError(f"malformed{f', at {where[0]}' if where else ''}") from None
     except UnicodeDecodeError:
         raise ValueError("not UTF-8") from None
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
     return parse_tokens(content, usual)
 
 
