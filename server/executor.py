@@ -420,6 +420,8 @@ class Executor:
             if type(value) is Value and len(item) > 3 and item[3] is not None:
                 device = self._place([], item[3])
                 value = Value(device.take(value.array), value.spec, device)
+            if type(value) is Value and not value.holders:
+                self.store.charge(value.nbytes)  # a literal, or a copy: nothing has paid for it
         except ProtocolError:
             raise
         except OpError as error:

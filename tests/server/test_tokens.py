@@ -185,6 +185,15 @@ def test_a_session_that_asks_for_too_much_takes_nothing_from_its_neighbour(tmp_p
         assert [r[:1] + r[2:3] for r in greedy.replies(49)] == [(Item.FAILED, EXHAUSTED)] * 49
 
 
+@pytest.mark.parametrize("kind", [CONST, Item.VARIABLE])
+def test_values_that_come_with_an_item_are_charged(tmp_path, kind):
+    with owners(tmp_path, alice={"memory": "2m"}) as one, Raw(one.alice) as raw:
+        raw.send(*[[kind, n, zeros(900 * KIB)] for n in range(1, 6)], [Item.SYNC, 1])
+        *failed, report = raw.replies(4)
+        assert [(r[1], r[2]) for r in failed] == [(n, EXHAUSTED) for n in (3, 4, 5)]
+        assert report[2]["bytes"] == 2 * 900 * KIB
+
+
 def test_limits_of_a_session(tmp_path):
     quota = {"session_memory": "1m", "upload_bytes": "1k", "queued_bytes": "20m", "run_seconds": 2, "max_tensors": 100}
     with owners(tmp_path, alice=quota) as one, Raw(one.alice) as raw, http(one.alice) as web:
