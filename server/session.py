@@ -11,7 +11,6 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 import protocol
@@ -220,21 +219,22 @@ class Sessions:
         """
         if account.removed is not None:
             raise UnauthenticatedError(account.removed)
-        allowed = account.quota.max_sessions
-        self._make_room(account, lambda: len(self.of(account)), allowed, f" for the token {account.name!r}")
-        self._make_room(account, lambda: len(self._sessions), self.settings.max_sessions, "")
+        quota, most = account.quota.max_sessions, self.settings.max_sessions
+        while (own := len(self.of(account))) >= quota:
+            self._evict_for(account, f"{own} sessions are in use, and no more are allowed (token {account.name!r})")
+        while len(self._sessions) >= most:
+            self._evict_for(account, "the server is full: others have the sessions it allows")
         loop = asyncio.get_running_loop()
         session = Session(secrets.token_urlsafe(24), self.settings, self.devices, loop, account)
         self._sessions[session.id] = session
         return session
 
-    def _make_room(self, account: Account, used: Callable[[], int], allowed: int, whose: str) -> None:
-        """Evict the account's own detached sessions until there is room for one more; never another's."""
-        while (count := used()) >= allowed:
-            detached = [s for s in self.of(account) if s.detached_at is not None]
-            if not detached:
-                raise ResourceExhaustedError(f"{count} sessions are in use, and no more are allowed{whose}")
-            self.end(min(detached, key=lambda s: s.detached_at or 0.0), "evicted for a newer session")
+    def _evict_for(self, account: Account, otherwise: str) -> None:
+        """End the account's own session that is detached for longest; never another's."""
+        detached = [s for s in self.of(account) if s.detached_at is not None]
+        if not detached:
+            raise ResourceExhaustedError(otherwise)
+        self.end(min(detached, key=lambda s: s.detached_at or 0.0), "evicted for a newer session")
 
     def of(self, account: Account) -> list[Session]:
         """The sessions of an account."""

@@ -12,7 +12,7 @@ from protocol.dtypes import as_dtype
 from protocol.wire import Item
 from tests.server.owners import owners
 from tests.stream.raw import Raw, http, new_session
-from tests.support import wait_until
+from tests.support import serving, wait_until
 
 CONST, READ, RELEASE, RUN, BIND = Item.CONST, Item.READ, Item.RELEASE, Item.RUN, Item.BIND
 BYTE = as_dtype("uint8")
@@ -125,6 +125,7 @@ def test_a_full_server_evicts_nobody_elses(tmp_path):
         kept = [new_session(two.alice) for _ in range(2)]
         refused = made(two.bob)
         assert (refused.status_code, refused.json()["code"]) == (507, EXHAUSTED)
+        assert "the server is full" in refused.json()["detail"]
         assert all(httpx_has(two.alice, each) for each in kept)
         newer = made(two.alice).json()["session"]
         assert [httpx_has(two.alice, each) for each in (*kept, newer)] == [False, True, True]
@@ -291,6 +292,13 @@ def test_a_file_alone_is_enough(tmp_path):
     with owners(tmp_path, environment={"TELEGRAD_TOKEN": ""}, alice={"rights": ["admin"]}) as one:
         assert [t["name"] for t in one.alice.status()["tokens"]] == ["alice"]
         assert not one.admin.accepted()
+
+
+def test_without_tokens_everyone_has_the_same():
+    with serving("--no-auth", TELEGRAD_TOKEN="") as server:
+        sessions = [httpx.post(f"{server.url}/v1/sessions", headers=h).json()["session"] for h in ({}, server.headers)]
+        found = httpx.get(f"{server.url}/v1/status").json()
+        assert len(set(sessions)) == 2 and found["token"]["name"] == "default" and len(found["sessions"]) == 2
 
 
 def test_frames_over_http_are_the_owners_too(two):
