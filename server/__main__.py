@@ -17,6 +17,7 @@ import asyncio
 import gc
 import logging
 import os
+import signal
 import socket
 import threading
 from typing import Any
@@ -45,6 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     devices = open_devices(settings.device)
     listening = _listen(settings)
     server = uvicorn.Server(_config(settings, create_app(settings, devices)))
+    _stop_with_signals(server)
     if settings.stop_with_stdin:
         threading.Thread(target=_stop_with_stdin, args=(server,), daemon=True).start()
     _announce(settings, listening, [d.name for d in devices], show_token)
@@ -110,6 +112,20 @@ def _announce(settings: Settings, listening: socket.socket, devices: list[str], 
     print(f"telegrad: serving {', '.join(devices)} on {where}", flush=True)
     if show_token:
         print(f"telegrad: token {settings.token}", flush=True)
+
+
+def _stop_with_signals(server: uvicorn.Server) -> None:
+    """Make SIGTERM and SIGINT an end like any other, with status 0.
+
+    uvicorn has handlers of its own while it serves. When it is done it puts these back and raises the signal anew,
+    which would kill the process that has just ended in good order.
+    """
+
+    def stop(*_: Any) -> None:
+        server.should_exit = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
 
 
 def _stop_with_stdin(server: uvicorn.Server) -> None:

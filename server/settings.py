@@ -6,6 +6,7 @@ Owns: `Settings` and its parser. Does not act on them.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import secrets
 from collections.abc import Mapping, Sequence
@@ -54,12 +55,21 @@ def parse_bytes(text: str) -> int:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
+_CONTAINER_LIMITS: Final = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+
+
 def _default_memory_limit() -> str:
-    """Half of the machine's memory: values live there on a CPU, and kernels need room beside them."""
+    """Half of the memory that this machine, or this container, has: values live there on a CPU, and kernels need room
+    beside them.
+    """
     try:
-        return str(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2)
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
         return "8g"
+    for limit in map(Path, _CONTAINER_LIMITS):
+        with contextlib.suppress(OSError, ValueError):  # no such file, or "max"
+            memory = min(memory, int(limit.read_text()))
+    return str(memory // 2)
 
 
 def parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
@@ -137,7 +147,7 @@ def parse(arguments: Sequence[str] | None = None, environ: Mapping[str, str] = o
     """
     command = parser(environ)
     given = command.parse_args(arguments)
-    token = given.token or environ.get("TELEGRAD_TOKEN")
+    token = given.token or environ.get("TELEGRAD_TOKEN") or None
     if given.token_file is not None and token is None:
         try:
             token = Path(given.token_file).read_text().strip()
