@@ -46,7 +46,6 @@ def main(arguments: list[str] | None = None) -> int:
     devices = open_devices(settings.device)
     listening = _listen(settings)
     server = uvicorn.Server(_config(settings, create_app(settings, devices)))
-    _stop_with_signals(server)
     if settings.stop_with_stdin:
         threading.Thread(target=_stop_with_stdin, args=(server,), daemon=True).start()
     _announce(settings, listening, [d.name for d in devices], show_token)
@@ -55,9 +54,14 @@ def main(arguments: list[str] | None = None) -> int:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
+    signal.signal(signal.SIGTERM, _stopped)  # which uvicorn raises again when it has stopped
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(server.serve([listening]))
     return 0
+
+
+def _stopped(*_: Any) -> None:
+    """The end that was asked for: status 0."""
 
 
 def _config(settings: Settings, app: Any) -> uvicorn.Config:
@@ -112,20 +116,6 @@ def _announce(settings: Settings, listening: socket.socket, devices: list[str], 
     print(f"telegrad: serving {', '.join(devices)} on {where}", flush=True)
     if show_token:
         print(f"telegrad: token {settings.token}", flush=True)
-
-
-def _stop_with_signals(server: uvicorn.Server) -> None:
-    """Make SIGTERM and SIGINT an end like any other, with status 0.
-
-    uvicorn has handlers of its own while it serves. When it is done it puts these back and raises the signal anew,
-    which would kill the process that has just ended in good order.
-    """
-
-    def stop(*_: Any) -> None:
-        server.should_exit = True
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
 
 
 def _stop_with_stdin(server: uvicorn.Server) -> None:

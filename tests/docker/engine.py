@@ -160,8 +160,11 @@ class Service:
         self.wait()
 
     def wait(self) -> None:
-        """Until it answers."""
-        wait_until(self._ready, 60.0)
+        """Until it answers. A container that will not is shown with what it printed."""
+        try:
+            wait_until(self._ready, 30.0)
+        except AssertionError:
+            pytest.fail(f"{self('ps').stdout}\n{self('logs', '--no-color').stdout[-4000:]}")
 
     def _ready(self) -> bool:
         try:
