@@ -52,9 +52,9 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     sys.setswitchinterval(_SWITCH_INTERVAL)
-    listening = _listen(settings)
     nursery = Nursery(settings.device) if settings.isolation == "process" else None
     devices = open_devices(settings.device) if nursery is None else devices_of(nursery)
+    listening = _listen(settings)
     server = uvicorn.Server(_config(settings, create_app(settings, devices, nursery)))
     # uvicorn has its own handler while it serves, and raises the signal again when it has stopped.
     signal.signal(signal.SIGTERM, lambda *_: setattr(server, "should_exit", True))

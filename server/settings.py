@@ -6,6 +6,7 @@ Owns: `Settings` and its parser. Does not act on them.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import secrets
 import sys
@@ -60,12 +61,21 @@ def parse_bytes(text: str) -> int:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
+_CONTAINER_LIMITS: Final = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+
+
 def _default_memory_limit() -> str:
-    """Half of the machine's memory: values live there on a CPU, and kernels need room beside them."""
+    """Half of the memory that this machine, or this container, has: values live there on a CPU, and kernels need room
+    beside them.
+    """
     try:
-        return str(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2)
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
         return "8g"
+    for limit in map(Path, _CONTAINER_LIMITS):
+        with contextlib.suppress(OSError, ValueError):  # no such file, or "max"
+            memory = min(memory, int(limit.read_text()))
+    return str(memory // 2)
 
 
 def parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
