@@ -224,6 +224,6 @@ def _token(command: argparse.ArgumentParser, given: argparse.Namespace, environ:
             token = Path(given.token_file).read_text().strip()
         except OSError as error:
             command.error(f"--token-file: {error}")
-        if not token:
+        if not token and given.tokens_file is None:
             command.error(f"--token-file: {given.token_file} is empty")
-    return token
+    return token or None

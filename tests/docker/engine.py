@@ -149,9 +149,9 @@ class Service:
         """Run `docker compose ...`."""
         return run([*self._compose, *arguments], check=check, **{**self._settings, **self._given})
 
-    def shell(self, arguments: str) -> None:
-        """Run `docker compose ...`, which may name files to read and write."""
-        run(["sh", "-c", f"{shlex.join(self._compose)} {arguments}"], **{**self._settings, **self._given})
+    def shell(self, arguments: str) -> str:
+        """Run `docker compose ...`, which may name files to read and write; what it says on standard error."""
+        return run(["sh", "-c", f"{shlex.join(self._compose)} {arguments}"], **{**self._settings, **self._given}).stderr
 
     def up(self, **environment: str) -> None:
         """Start it, or start it anew with other settings; until it answers."""

@@ -4,7 +4,6 @@ order.
 
 from __future__ import annotations
 
-import re
 import secrets
 import shlex
 import sys
@@ -80,7 +79,7 @@ def test_files_outlive_a_restart_and_a_new_container(service, token_file):
 
 def test_the_readmes_back_up_can_be_put_back(service, token_file):
     lines = (ROOT / "docker/README.md").read_text().splitlines()
-    commands = [re.sub(r"^docker compose run (.*) gpu ", r"run \1 cpu ", line) for line in lines if " tar gpu " in line]
+    commands = [line.replace("docker compose ", "").replace(" gpu ", " cpu ") for line in lines if " tar gpu " in line]
     pack, unpack = (c.replace("backup.tar.gz", shlex.quote(str(service.scratch / "b.tar.gz"))) for c in commands)
     service.up(TELEGRAD_TOKEN_FILE=token_file)
     trained = output(TRAIN, service)
@@ -89,6 +88,15 @@ def test_the_readmes_back_up_can_be_put_back(service, token_file):
     service.shell(unpack)
     service.up(TELEGRAD_TOKEN_FILE=token_file)
     assert output(RESTORE, service) == trained
+
+
+def test_named_tokens_are_made_in_the_volume(service):
+    lines = (ROOT / "docker/README.md").read_text().splitlines()
+    (make,) = (line.replace("docker compose ", "").replace(" gpu ", " cpu ") for line in lines if "token alice" in line)
+    made = service.shell(make)
+    service.token = made.split("alice, shown this once: ")[1].split()[0]
+    service.up(TELEGRAD_TOKENS_FILE="/var/lib/telegrad/tokens.toml")
+    assert output(TRAIN, service).startswith("server://runs/linear-1 ")
 
 
 def test_an_example_trains(service, token_file):

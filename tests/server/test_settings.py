@@ -36,3 +36,11 @@ def test_an_empty_token_file_is_an_error(tmp_path, capsys):
     with pytest.raises(SystemExit):
         settings.parse([], {"TELEGRAD_TOKEN_FILE": str(path)})
     assert "is empty" in capsys.readouterr().err
+
+
+def test_beside_named_tokens_the_one_token_may_be_empty(tmp_path):
+    (tmp_path / "token").touch()
+    (tmp_path / "tokens.toml").write_text('[[tokens]]\nname = "alice"\ntoken = "sixteen-letters-or-more"\n')
+    files = {"TELEGRAD_TOKEN_FILE": str(tmp_path / "token"), "TELEGRAD_TOKENS_FILE": str(tmp_path / "tokens.toml")}
+    found, made = settings.parse(["--host", "0.0.0.0"], files)
+    assert (found.token, made) == (None, False)
