@@ -19,16 +19,37 @@ def status_text(url: str, status: dict[str, Any]) -> str:
 def _lines(url: str, status: dict[str, Any]) -> Iterator[str]:
     up = f", up {_duration(status['uptime'])}" if "uptime" in status else ""
     yield f"Telegrad {status.get('version', '?')} at {url}, protocol version {status.get('protocol', '?')}{up}"
+    token = status.get("token", {})
+    if token.get("name", "default") != "default":
+        yield f"seen with the token {token['name']}, whose rights are {', '.join(token.get('rights', ())) or 'none'}"
     yield ""
     yield from _table(["device", "memory in use", "in total"], [_device(d) for d in status.get("devices", ())])
     sessions, limits = status.get("sessions", []), status.get("limits", {})
+    tokens = status.get("tokens", [])  # told to administrators
     yield ""
     yield _counted(len(sessions), limits)
     if sessions:
-        header = ["age", "attached", "tensors", "in use", "at most", "ops"]
-        yield from _table(header, [_session(s, status) for s in sessions])
+        named = len(tokens) > 1
+        header = [*(["token"] if named else []), "age", "attached", "tensors", "in use", "at most", "ops"]
+        yield from _table(header, [[*([s.get("token", "-")] if named else []), *_session(s)] for s in sessions])
         used = sum(s.get("bytes", 0) for s in sessions)
-        yield f"together {format_size(used)} in use"
+        yield f"together {format_size(used)} in use{_allowed(limits)}"
+    if len(tokens) > 1:
+        yield ""
+        yield from _table(["token", "sessions", "in use", "allowed", "rights"], [_token(t) for t in tokens])
+
+
+def _allowed(limits: dict[str, Any]) -> str:
+    return f", of {format_size(limits['bytes'])} allowed" if "bytes" in limits else ""
+
+
+def _token(token: dict[str, Any]) -> list[str]:
+    return [
+        str(token.get("name", "?")),
+        f"{token.get('sessions', 0):,}",
+        *(format_size(token[k]) if k in token else "-" for k in ("bytes", "limit")),
+        ", ".join(token.get("rights", ())) or "none",
+    ]
 
 
 def _counted(count: int, limits: dict[str, Any]) -> str:
@@ -46,7 +67,7 @@ def _device(device: dict[str, Any]) -> list[str]:
     return [str(device.get("name", "?")), *(format_size(device[k]) if k in device else "-" for k in ("used", "total"))]
 
 
-def _session(session: dict[str, Any], status: dict[str, Any]) -> list[str]:
+def _session(session: dict[str, Any]) -> list[str]:
     detached = f"no, for {_duration(session['detached'])}" if session.get("detached") is not None else "no"
     return [
         _duration(session["age"]) if "age" in session else "-",

@@ -1,5 +1,7 @@
 """`python -m server`, `telegrad-server`: read the settings, open the devices, serve until told to stop.
 
+`telegrad-server token NAME` makes a token instead.
+
 Owns: the process: allocator and denormals before NumPy, signals, the socket, the line that says the server is ready.
 """
 
@@ -26,6 +28,7 @@ import numpy as np
 import uvicorn
 
 from server import settings as options
+from server import token_command
 from server.app import create_app
 from server.devices import open_devices
 from server.hosting import devices_of
@@ -41,13 +44,17 @@ executor.
 
 def main(arguments: list[str] | None = None) -> int:
     """Serve until SIGTERM, SIGINT or, where asked for, the end of standard input."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == ["token"]:
+        return token_command.main(arguments[1:])
     settings, show_token = options.parse(arguments)
+    os.environ.pop("TELEGRAD_TOKEN", None)  # no child of this process needs it
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     sys.setswitchinterval(_SWITCH_INTERVAL)
-    listening = _listen(settings)
     nursery = Nursery(settings.device) if settings.isolation == "process" else None
     devices = open_devices(settings.device) if nursery is None else devices_of(nursery)
+    listening = _listen(settings)
     server = uvicorn.Server(_config(settings, create_app(settings, devices, nursery)))
     # uvicorn has its own handler while it serves, and raises the signal again when it has stopped.
     signal.signal(signal.SIGTERM, lambda *_: setattr(server, "should_exit", True))

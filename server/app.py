@@ -1,5 +1,5 @@
-"""The FastAPI application: routes over sessions, frames and payloads; those of files are in `server.file_routes`,
-those for other tools in `server.api`.
+"""The FastAPI application: routes over sessions, frames and payloads. Those of files are in `server.file_routes`, those
+of the server's state in `server.status_routes`, those for other tools in `server.api`.
 
 Owns: paths, status codes and content types. Does not know what frames hold or how ops run.
 
@@ -12,13 +12,11 @@ Owns: paths, status codes and content types. Does not know what frames hold or h
     PUT    /v1/sessions/{id}/uploads/{upload}    bytes of a large value (Content-Range)
     GET    /v1/sessions/{id}/uploads/{upload}    how many of them are there
     GET    /v1/sessions/{id}/reads/{read}        bytes of a large value (Range)
-    GET    /v1/status   /healthz   /readyz
 """
 
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -31,19 +29,19 @@ from protocol import wire
 from protocol.errors import InvalidArgumentError, NotFoundError, ProtocolError
 from protocol.wire import MAX_FRAME
 from server import connections
+from server.access import Access, account_of
 from server.api import add_tool_routes
 from server.api.problems import add_problem_handlers
 from server.devices import Device
 from server.file_routes import add_file_routes
-from server.files import Files
 from server.hosting import Hosting
 from server.http_protocol import body_reader
 from server.named import Named
 from server.nursery import Nursery
-from server.published import namespace_of
 from server.security import Guard
-from server.session import Session, Sessions
+from server.session import Sessions
 from server.settings import Settings
+from server.status_routes import add_status_routes
 
 _FRAMES: Final = "application/vnd.telegrad.frames"
 _READ_WAIT: Final = 600.0
@@ -56,13 +54,15 @@ _CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})")
 
 def create_app(settings: Settings, devices: list[Device], nursery: Nursery | None = None) -> FastAPI:
     """The application that serves `devices`, with the nursery's processes for sessions, or threads without one."""
-    files = Files(settings.data_dir)
-    sessions = Sessions(settings, Hosting(settings, devices, files, nursery))
+    access = Access(settings)
+    sessions = Sessions(settings, Hosting(settings, devices, nursery), access)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        access.start()
         sessions.start()
         yield
+        access.stop()
         await sessions.stop()
 
     app = FastAPI(
@@ -70,14 +70,14 @@ def create_app(settings: Settings, devices: list[Device], nursery: Nursery | Non
         redirect_slashes=False,
     )  # fmt: skip
     app.state.sessions = sessions
-    app.add_middleware(Guard, settings=settings)
+    app.add_middleware(Guard, settings=settings, access=access)
     add_problem_handlers(app)
     app.add_exception_handler(ClientDisconnect, _nobody)
     _add_session_routes(app, sessions)
     _add_frame_routes(app, sessions)
     _add_payload_routes(app, sessions)
-    add_file_routes(app, files)
-    _add_status_routes(app, sessions)
+    add_file_routes(app)
+    add_status_routes(app, sessions)
     add_tool_routes(app, sessions)
     return app
 
@@ -90,7 +90,7 @@ async def _nobody(_: Request, error: Exception) -> Response:
 def _add_session_routes(app: FastAPI, sessions: Sessions) -> None:
     @app.post("/v1/sessions", status_code=201)
     async def create_session(request: Request) -> dict[str, Any]:
-        return {"session": sessions.create(namespace_of(request)).id}
+        return {"session": sessions.create(account_of(request.scope)).id}
 
     @app.delete("/v1/sessions/{identifier}", status_code=204)
     async def delete_session(session: Named) -> None:
@@ -215,36 +215,3 @@ class _Bytes(Response):
         for piece in self._pieces():
             await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-def _described(session: Session) -> dict[str, Any]:
-    """What everyone with the token may know of a session; not its name: who has that has its values."""
-    since = session.detached_at
-    return {
-        "age": time.time() - session.created,
-        "attached": since is None,
-        "detached": None if since is None else time.monotonic() - since,
-        **session.host.report,
-    }
-
-
-def _add_status_routes(app: FastAPI, sessions: Sessions) -> None:
-    @app.get("/v1/status")
-    async def status() -> dict[str, Any]:
-        return {
-            "version": protocol.__version__,
-            "protocol": wire.VERSION,
-            "uptime": time.time() - sessions.started,
-            "devices": [{"name": d.name, **d.memory()} for d in sessions.devices],
-            "limits": {
-                "sessions": sessions.settings.max_sessions,
-                "session_bytes": sessions.settings.memory_limit,
-                "session_ttl": sessions.settings.session_ttl,
-            },
-            "sessions": [_described(s) for s in sessions],
-        }
-
-    @app.get("/healthz")
-    @app.get("/readyz")
-    async def healthz() -> dict[str, str]:
-        return {"status": "ok"}

@@ -28,6 +28,7 @@ from server.executor import Executor
 from server.far_shelf import FarShelf
 from server.files import Files
 from server.host import ThreadHost
+from server.ledger import Ledger, Place, Share
 from server.payloads import Upload
 from server.process_kinds import Kind
 
@@ -42,7 +43,7 @@ def serve(connection: socket.socket, device: str) -> None:
     first = channel.receive()
     if first is None or first.kind != Kind.START:
         return
-    session = _Session(channel, devices, first.head[0])
+    session = _Session(channel, devices, first.head[0], first.files)
     while (message := channel.receive()) is not None and message.kind != Kind.CLOSE:
         session.take(message)
     session.close()
@@ -59,16 +60,24 @@ class _Direct:
 class _Session:
     """The executor, its thread, and what goes between them and the channel."""
 
-    def __init__(self, channel: Channel, devices: list[Device], limits: dict[str, Any]) -> None:
+    def __init__(
+        self, channel: Channel, devices: list[Device], limits: dict[str, Any], ledger: tuple[int, ...]
+    ) -> None:
         self._channel = channel
         self._payloads = _Payloads(channel)
         self._shelf = FarShelf(channel.send)
-        files = Files(limits["files"], below=False)
+        files = Files(limits["data_dir"], limits["owner"], limits["file_bytes"])
+        share: Share | None = None
+        if ledger:
+            slots, *place = limits["share"]
+            share = Share(Ledger(slots, ledger[0]), Place(*place))
         saved = None if limits.get("restore") is None else Path(limits["restore"])
         description: dict[str, Any] = {}
 
         def make(emit: Callable[[tuple[Any, ...]], None]) -> Executor:
-            executor = Executor(devices, limits["memory"], self._payloads, emit, files, self._shelf)  # type: ignore[arg-type]
+            executor = Executor(
+                devices, limits["memory"], self._payloads, emit, files, share, self._shelf  # type: ignore[arg-type]
+            )  # fmt: skip
             if saved is not None:
                 found, arrays = persistence.read(saved)
                 persistence.restore_executor(executor, found, arrays)

@@ -17,6 +17,7 @@ from fastapi import WebSocket
 from protocol import wire
 from protocol.errors import OpError, ProtocolError, SequenceGapError
 from protocol.wire import Deframer, Kind, decode_frame, prefixed
+from server.access import account_of
 from server.session import Session, Sessions
 
 log = logging.getLogger("telegrad.connection")
@@ -83,7 +84,7 @@ async def serve_websocket(socket: WebSocket, sessions: Sessions, identifier: str
     try:
         async with asyncio.timeout(_HELLO_TIMEOUT):
             hello = decode_frame(await socket.receive_bytes())
-        session = sessions.get(identifier)
+        session = sessions.get(identifier, account_of(socket.scope))
         session.attach(connection, hello)
         await _read(socket, sessions, session, connection)
     except OpError as error:

@@ -28,6 +28,7 @@ from server.devices import Device
 from server.far_shelf import FarShelf
 from server.files import Files
 from server.kernels import KERNELS
+from server.ledger import Share
 from server.payloads import Payloads, Upload
 from server.plans import Bound, Missing
 from server.published import Published, Shelf
@@ -54,15 +55,16 @@ class Executor:
         payloads: Payloads,
         emit: Callable[[tuple[Any, ...]], None],
         files: Files | None = None,
+        share: Share | None = None,
         published: Shelf | FarShelf | None = None,
     ) -> None:
         self.devices = {d.name: d for d in devices}
         self.default = devices[1] if len(devices) > 1 else devices[0]
-        self.store = Store(limit)
+        self.store = Store(limit, share)
         self.payloads = payloads
         self.emit = emit
         self.files = files or Files(None)
-        self.published = published or Published(limit).shelf()
+        self.published = published or Published(limit).shelf(None)
         self.executed = 0
         self.cancel_through = 0
         self.ops = 0
@@ -102,6 +104,7 @@ class Executor:
                     raise
                 raise ProtocolError(f"malformed item {item!r:.200}: {error}") from error
             self.executed = number
+        self.store.settle()
 
     def close(self) -> None:
         """Free everything the session holds."""
@@ -194,7 +197,7 @@ class Executor:
         self.ops += 1
         specs, size = bound.plan_for(tuple([v.spec for v in values]), attrs)
         store = self.store
-        if store.used + size > store.limit:
+        if store.used + size > store.granted:
             store.charge(size)
         device = self.default if self._single and device_name is None else self._place(values, device_name)
         arrays = [v.array if v.device is device else device.take(v.array) for v in values]
@@ -422,6 +425,8 @@ class Executor:
             if type(value) is Value and len(item) > 3 and item[3] is not None:
                 device = self._place([], item[3])
                 value = Value(device.take(value.array), value.spec, device)
+            if type(value) is Value and not value.holders:
+                self.store.charge(value.nbytes)  # a literal, or a copy: nothing has paid for it
         except ProtocolError:
             raise
         except OpError as error:

@@ -1,38 +1,39 @@
-"""The files that clients keep on the server, under one data directory.
+"""The files that clients keep on the server, under one data directory, in a folder for each token.
 
-Owns: `Files`: names and what is behind them, written whole or not at all. Does not know what is in them, tensors, or
-HTTP. Clients give names, never paths: parts of letters, digits, `.`, `_`, `-` and `+` between slashes, none of which
-starts with a dot, and no link is followed out of the directory.
+Owns: `Files`: names and what is behind them, written whole or not at all, and how much. Does not know what is in them,
+tensors, or HTTP. Clients give names, never paths: parts of letters, digits, `.`, `_`, `-` and `+` between slashes, none
+of which starts with a dot, and no link is followed out of the directory.
 """
 
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
-from protocol.errors import FailedPreconditionError, InvalidArgumentError, NotFoundError
+from protocol.errors import FailedPreconditionError, InvalidArgumentError, NotFoundError, ResourceExhaustedError
+from server.tokens import DEFAULT_NAME
 
 MAX_NAME: Final = 512
 _PART: Final = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9._+-]{0,199}")
 _TEMPORARY: Final = ".part-"
+_LOOK_AGAIN: Final = 64 * 2**20
+"""Bytes written between looks at what others have written meanwhile."""
 
 
 class Files:
-    """Named files below `root`, in its directory `files` unless `below` is false; with no root every use is refused."""
+    """The named files of `owner` below `root`; with no root every use is refused. `limit`: bytes they may have."""
 
-    def __init__(self, root: str | os.PathLike[str] | None, below: bool = True) -> None:
-        found = None if root is None else Path(root).resolve()
-        self._root = found / "files" if found is not None and below else found
-
-    @property
-    def root(self) -> str | None:
-        """Where they are; None with no data directory."""
-        return None if self._root is None else str(self._root)
+    def __init__(
+        self, root: str | os.PathLike[str] | None, owner: str = DEFAULT_NAME, limit: int | None = None
+    ) -> None:
+        self._root = None if root is None else Path(root).resolve() / "files" / owner
+        self.limit = limit
 
     def path(self, name: Any) -> Path:
         """Where the file called `name` is, or would be.
@@ -57,20 +58,52 @@ class Files:
         return found
 
     @contextlib.contextmanager
-    def writing(self, name: Any) -> Iterator[IO[bytes]]:
-        """A file to write to, which takes the name when the block ends without an error and its bytes are on disk."""
+    def writing(self, name: Any) -> Iterator[Writer]:
+        """A file to write to, which takes the name when the block ends without an error and its bytes are on disk.
+
+        `write` raises ResourceExhaustedError when there is no room for more.
+        """
         path = self.path(name)
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         temporary = path.with_name(f"{_TEMPORARY}{secrets.token_hex(8)}")
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
         try:
             with open(os.open(temporary, flags, 0o600), "wb", buffering=0) as file:
-                yield file
+                yield Writer(file, self)
+                self.check_room(0)
                 os.fsync(file.fileno())
             os.replace(temporary, path)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+
+    def check_room(self, size: int) -> int:
+        """How many bytes may be written before one has to look again.
+
+        Raises:
+            ResourceExhaustedError: `size` more are too many beside all files, those being written too.
+        """
+        if self.limit is None:
+            return 2**62
+        used = 0
+        for path in self._all():
+            with contextlib.suppress(FileNotFoundError):
+                used += path.lstat().st_size
+        if used + size > self.limit:
+            raise ResourceExhaustedError(
+                f"no room for files: {size} bytes asked, {used} used, {self.limit} allowed for this token"
+            )
+        return max(size, min(self.limit - used, _LOOK_AGAIN))
+
+    def sweep(self) -> None:
+        """Remove what was being written when the server was killed."""
+        for path in self._all():
+            if path.name.startswith(_TEMPORARY):
+                path.unlink(missing_ok=True)
+
+    def _all(self) -> Iterator[Path]:
+        for folder, _, names in os.walk(self._root or os.devnull):
+            yield from (Path(folder, each) for each in names)
 
     def existing(self, name: Any) -> Path:
         """The path of a file that is there. Raises NotFoundError."""
@@ -98,12 +131,31 @@ class Files:
             self.path("x")
         assert self._root is not None
         found = []
-        for folder, _, names in os.walk(self._root):
-            for each in names:
-                path = Path(folder, each)
-                name = path.relative_to(self._root).as_posix()
-                if name.startswith(prefix) and not each.startswith(_TEMPORARY) and not path.is_symlink():
-                    with contextlib.suppress(FileNotFoundError):
-                        about = path.stat()
-                        found.append({"name": name, "bytes": about.st_size, "modified": about.st_mtime})
+        for path in self._all():
+            name = path.relative_to(self._root).as_posix()
+            if name.startswith(prefix) and not path.name.startswith(_TEMPORARY) and not path.is_symlink():
+                with contextlib.suppress(FileNotFoundError):
+                    about = path.stat()
+                    found.append({"name": name, "bytes": about.st_size, "modified": about.st_mtime})
         return sorted(found, key=lambda f: str(f["name"]))
+
+
+class Writer:
+    """A file being written, within what its owner's files may have together."""
+
+    def __init__(self, file: io.FileIO, files: Files) -> None:
+        self._file = file
+        self._files = files
+        self._room = 0  # bytes that may be written before looking again
+
+    def write(self, data: bytes | memoryview) -> int:
+        """Write some of `data`; how much it was. Raises ResourceExhaustedError."""
+        if len(data) > self._room:
+            self._room = self._files.check_room(len(data))
+        count = self._file.write(data)
+        self._room -= count
+        return count
+
+    def tell(self) -> int:
+        """The bytes written so far."""
+        return self._file.tell()

@@ -84,6 +84,7 @@ class ThreadHost:
         """Whether the thread has nothing to do, as far as the event loop has been told."""
         return self._submitted == self._settled
 
+    own_process = False
     busy_seconds = 0.0
     """A thread can't be ended, so nobody needs to know how long it has been working."""
 

@@ -6,6 +6,7 @@ Owns: `Hosting`, which gives a session its host and payloads. Does not know sess
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,10 +14,11 @@ from typing import Any, Protocol
 from protocol.errors import OpError
 from protocol.wire import Frame
 from server import persistence
+from server.access import Account
 from server.devices import Device
 from server.executor import Executor
-from server.files import Files
 from server.host import ThreadHost
+from server.ledger import Share
 from server.nursery import Nursery
 from server.payloads import Payloads
 from server.process_host import ProcessHost, SharedPayloads
@@ -26,6 +28,9 @@ from server.settings import Settings
 
 class Host(Protocol):
     """What a session asks of the host of its executor."""
+
+    own_process: bool
+    """Whether the executor is in a process that can end without having given anything back."""
 
     @property
     def report(self) -> dict[str, Any]:
@@ -69,10 +74,9 @@ class Host(Protocol):
 class Hosting:
     """Makes hosts: processes of the nursery, or threads where there is none."""
 
-    def __init__(self, settings: Settings, devices: list[Device], files: Files, nursery: Nursery | None = None) -> None:
+    def __init__(self, settings: Settings, devices: list[Device], nursery: Nursery | None = None) -> None:
         self.settings = settings
         self.devices = devices
-        self._files = files
         self._nursery = nursery
         self.published = Published(settings.published_limit or settings.memory_limit // 2)
 
@@ -88,26 +92,36 @@ class Hosting:
 
     def host(
         self,
+        account: Account,
         shelf: Shelf,
+        share: Share | None,
         on_replies: Callable[[int, bytes, int], None],
         on_progress: Callable[[int], None],
         on_broken: Callable[[OpError], None],
         saved: Path | None = None,
     ) -> tuple[Host, Payloads]:
-        """A host for a session that publishes on `shelf`, and where its payloads pass; one that goes on from a file
-        that `save` wrote.
+        """A host for a session of an account, and where its payloads pass; one that goes on from a file that `save`
+        wrote.
         """
-        loop, limit = asyncio.get_running_loop(), self.settings.memory_limit
+        loop, quota = asyncio.get_running_loop(), account.quota
         if self._nursery is not None:
-            shared = SharedPayloads(limit, loop)
-            limits = {"memory": limit, "files": self._files.root, "restore": None if saved is None else str(saved)}
+            shared = SharedPayloads(quota.upload_bytes, loop)
+            limits = {
+                "memory": quota.session_memory,
+                "data_dir": None if self.settings.data_dir is None else str(self.settings.data_dir),
+                "owner": account.name,
+                "file_bytes": quota.file_bytes,
+                "restore": None if saved is None else str(saved),
+                "share": None if share is None else (share.slots, *share.place),
+            }
+            ledger = () if share is None else (os.dup(share.fd),)
             callbacks = on_replies, on_progress, on_broken
-            return ProcessHost(self._nursery, shared, shelf, limits, loop, *callbacks), shared
-        payloads = Payloads(limit, loop)
+            return ProcessHost(self._nursery, shared, shelf, limits, ledger, loop, *callbacks), shared
+        payloads = Payloads(quota.upload_bytes, loop)
         description: dict[str, Any] = {}
 
         def make(emit: Callable[[tuple[Any, ...]], None]) -> Executor:
-            executor = Executor(self.devices, limit, payloads, emit, self._files, shelf)
+            executor = Executor(self.devices, quota.session_memory, payloads, emit, account.files, share, shelf)
             if saved is not None:
                 found, arrays = persistence.read(saved)
                 persistence.restore_executor(executor, found, arrays)

@@ -9,11 +9,12 @@ from typing import Annotated, TypeAlias
 
 from fastapi import Depends, Request
 
+from server.access import account_of
 from server.session import Session
 
 
 async def _named_session(request: Request, identifier: str) -> Session:
-    found: Session = request.app.state.sessions.get(identifier)
+    found: Session = request.app.state.sessions.get(identifier, account_of(request.scope))
     return found
 
 

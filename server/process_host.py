@@ -107,7 +107,12 @@ class _SharedUpload(Upload):
 
 
 class ProcessHost:
-    """Has a process of the nursery run a session's items. The callbacks are `ThreadHost`'s."""
+    """Has a process of the nursery run a session's items. The callbacks are `ThreadHost`'s.
+
+    `limits` is what the process has to know; `ledger` the file that `limits["share"]` is a place of, if there is one.
+    """
+
+    own_process = True
 
     def __init__(
         self,
@@ -115,6 +120,7 @@ class ProcessHost:
         payloads: SharedPayloads,
         shelf: Shelf,
         limits: dict[str, Any],
+        ledger: tuple[int, ...],
         loop: asyncio.AbstractEventLoop,
         on_replies: Callable[[int, bytes, int], None],
         on_progress: Callable[[int], None],
@@ -135,7 +141,7 @@ class ProcessHost:
         self._channel = LoopChannel(self._child.socket, loop, self._message, self._lost)
         payloads.send = self._channel.send
         self._desk = ShelfDesk(shelf, loop, self._channel.send)
-        self._channel.send(Kind.START, (limits,))
+        self._channel.send(Kind.START, (limits,), b"", ledger)
 
     # --- ThreadHost's interface --------------------------------------------------------------------------------------
 

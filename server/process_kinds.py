@@ -11,7 +11,7 @@ from enum import IntEnum
 class Kind(IntEnum):
     """What a message is. 1 to 15 go to the process, 16 and up come from it."""
 
-    START = 1  # limit, files root: the session begins
+    START = 1  # limits; a file: the ledger, if there is one: the session begins
     FRAME = 2  # items; the body is that of an ITEMS frame
     CANCEL = 3  # through which item
     HOLD = 4  # whether to pause

@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 
@@ -21,13 +21,13 @@ from protocol.names import checked_name
 
 MAX_PUBLISHED: Final = 1024
 """Names in a namespace."""
-DEFAULT_NAMESPACE: Final = "default"
 
 
-def namespace_of(request: Any) -> str:
-    """Whose names a request sees: those of its token."""
-    found: str = getattr(request.state, "token_name", None) or DEFAULT_NAMESPACE
-    return found
+class Owner(Protocol):
+    """Whose names they are: an account, by its token's name and rights."""
+
+    name: Any
+    token: Any
 
 
 class Entry(NamedTuple):
@@ -58,9 +58,14 @@ class Published:
         self._version = 0
         self._spaces: defaultdict[str, dict[str, Entry]] = defaultdict(dict)
 
-    def shelf(self, namespace: str = DEFAULT_NAMESPACE) -> Shelf:
-        """The names of one namespace."""
-        return Shelf(self, namespace)
+    def shelf(self, owner: Owner | None) -> Shelf:
+        """The names of one owner's; without one, of an executor on its own."""
+        return Shelf(self, owner)
+
+    def forget(self, owner: Owner) -> None:
+        """Let go of all that was published in an owner's name."""
+        with self._lock:
+            self._spaces.pop(owner.name, None)
 
     def publish(self, namespace: str, name: str, array: np.ndarray[Any, Any], copy: bool = True) -> None:
         """Keep a copy of `array` under `name`, in place of what was there; without `copy` the array, nobody else's.
@@ -115,24 +120,39 @@ class Published:
 
 
 class Shelf:
-    """What one namespace sees: the methods of `Published` for its names."""
+    """What one owner sees: the methods of `Published` for its names, as far as its token has the right.
 
-    def __init__(self, published: Published, namespace: str) -> None:
+    Each raises PermissionDeniedError where it has not.
+    """
+
+    def __init__(self, published: Published, owner: Owner | None) -> None:
         self._published = published
-        self._namespace = namespace
+        self._owner = owner
+
+    def _names(self, right: str) -> str:
+        """The namespace: names are a token's."""
+        if self._owner is None:
+            return ""
+        self._owner.token.require(right)
+        found: str = self._owner.name
+        return found
 
     def publish(self, name: str, array: np.ndarray[Any, Any], copy: bool = True) -> None:
         """As `Published.publish`."""
-        self._published.publish(self._namespace, name, array, copy)
+        self._published.publish(self._names("publish"), name, array, copy)
+
+    def entry(self, name: str) -> Entry:
+        """As `Published.fetch`."""
+        return self._published.fetch(self._names("read"), name)
 
     def fetch(self, name: str) -> np.ndarray[Any, Any]:
         """The array, which is not to be written to."""
-        return self._published.fetch(self._namespace, name).array
+        return self.entry(name).array
 
     def unpublish(self, name: str) -> None:
         """As `Published.unpublish`."""
-        self._published.unpublish(self._namespace, name)
+        self._published.unpublish(self._names("publish"), name)
 
     def listed(self, prefix: str = "") -> list[dict[str, Any]]:
         """As `Published.listed`."""
-        return self._published.listed(self._namespace, prefix)
+        return self._published.listed(self._names("read"), prefix)

@@ -86,4 +86,9 @@ class _Publishing:
         _, read, prefix = item
         if type(prefix) is not str:
             raise ProtocolError(f"{prefix!r:.100} is no prefix of names")
-        self._executor.emit((Item.REPORT, read, {"published": self._executor.published.listed(prefix)}))
+        try:
+            found = self._executor.published.listed(prefix)
+        except Exception as error:
+            self._executor.refuse_read(read, Poison(code_of(error), str(error), None, number))
+            return
+        self._executor.emit((Item.REPORT, read, {"published": found}))

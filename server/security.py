@@ -1,6 +1,7 @@
 """Who may talk to the server: token, Host and Origin, checked before any route, for HTTP and WebSocket alike.
 
-Owns: `Guard`, an ASGI middleware, and problem details, the one shape of HTTP errors. Does not know sessions.
+Owns: `Guard`, an ASGI middleware, and problem details, the one shape of HTTP errors. Does not know sessions, nor what
+tokens there are (`server.access`).
 
 A web page can open a WebSocket, or post a form, to a server on localhost, and can point its own host name there (DNS
 rebinding): so a request with an Origin that was not allowed is refused, and on loopback also one whose Host is not a
@@ -9,15 +10,21 @@ loopback name.
 
 from __future__ import annotations
 
-import hmac
+import asyncio
 import json
+import logging
 import re
 from typing import Any, Final
 
 from protocol.errors import OpError, PermissionDeniedError, SequenceGapError, UnauthenticatedError
+from server.access import ACCOUNT, Access
 from server.settings import Settings
+from server.throttle import Throttle
+
+log = logging.getLogger("telegrad.security")
 
 _OPEN_PATHS: Final = frozenset(("/healthz", "/readyz", "/docs", "/openapi.json"))
+_ADMIN_PATHS: Final = frozenset(("/metrics",))
 _LOOPBACK_HOST: Final = re.compile(r"localhost|127(\.\d{1,3}){3}|\[::1\]|testserver", re.IGNORECASE)
 
 STATUS: Final = {1: 409, 3: 400, 5: 404, 7: 403, 8: 507, 9: 400, 12: 501, 16: 401, 64: 404, 65: 400}
@@ -38,23 +45,27 @@ def problem(error: OpError) -> tuple[int, dict[str, Any]]:
 
 
 class Guard:
-    """Refuses what has no right to be here; passes on the rest."""
+    """Refuses what has no right to be here; passes on the rest, with its account in the scope."""
 
-    def __init__(self, app: Any, settings: Settings) -> None:
+    def __init__(self, app: Any, settings: Settings, access: Access, throttle: Throttle | None = None) -> None:
         self.app = app
         self.settings = settings
-        self._token = settings.token.encode() if settings.token else None
+        self.access = access
+        self._throttle = throttle or Throttle()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Handle one connection scope."""
         if scope["type"] in ("http", "websocket"):
-            error = self._refusal(scope["path"], dict(scope["headers"]))
+            headers = dict(scope["headers"])
+            error = self._foreign(headers)
+            if error is None and scope["path"] not in _OPEN_PATHS:
+                error = await self._admit(scope, headers)
             if error is not None:
                 await refuse(scope, send, error)
                 return
         await self.app(scope, receive, send)
 
-    def _refusal(self, path: str, headers: dict[bytes, bytes]) -> OpError | None:
+    def _foreign(self, headers: dict[bytes, bytes]) -> OpError | None:
         settings = self.settings
         origin = headers.get(b"origin")
         if origin is not None and origin.decode("latin-1") not in settings.allowed_origins:
@@ -64,11 +75,31 @@ class Guard:
             name = host if host.endswith("]") else host.rpartition(":")[0] or host
             if _LOOPBACK_HOST.fullmatch(name) is None:  # 127.example.org is a name like any other
                 return PermissionDeniedError(f"the Host {name!r} is not this server's")
-        if self._token is not None and path not in _OPEN_PATHS:
-            scheme, _, given = headers.get(b"authorization", b"").partition(b" ")
-            if scheme.lower() != b"bearer" or not hmac.compare_digest(given.strip(), self._token):
-                return UnauthenticatedError("a valid token is needed: Authorization: Bearer ...")
         return None
+
+    async def _admit(self, scope: Any, headers: dict[bytes, bytes]) -> OpError | None:
+        """Put the account of the token in the scope, or say why there is none."""
+        scheme, _, given = headers.get(b"authorization", b"").partition(b" ")
+        presented = given.strip() if scheme.lower() == b"bearer" else None
+        account = self.access.account(presented)
+        if account is None:
+            if presented:
+                await self._hold_back(scope)
+            return UnauthenticatedError("a valid token is needed: Authorization: Bearer ...")
+        if scope["path"] in _ADMIN_PATHS and "admin" not in account.token.rights:
+            return PermissionDeniedError(f"{scope['path']} needs a token with the right admin")
+        scope[ACCOUNT] = account
+        return None
+
+    async def _hold_back(self, scope: Any) -> None:
+        """Wait, if many wrong tokens have come from where this one did."""
+        address = (scope.get("client") or ("a local socket",))[0]
+        count, delay = self._throttle.wrong(address)
+        if count & (count - 1) == 0:  # 1, 2, 4, 8, ...: a flood of them must not become a flood of lines
+            log.warning("a wrong token from %s, the %d. lately", address, count)
+        if delay:
+            with self._throttle:
+                await asyncio.sleep(delay)
 
 
 async def refuse(scope: Any, send: Any, error: OpError) -> None:

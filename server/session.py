@@ -1,8 +1,8 @@
 """A session on the server's side: its stream, its host, and whichever connection is attached to it.
 
-Owns: `Session` (frames in, frames out, attaching, fencing, resuming, heartbeat), `Sessions` (the registry, leases,
-eviction). Lives on the event loop alone. Does not know HTTP or WebSocket: a connection is anything with `send(frame)`
-and `close(reason)`.
+Owns: `Session` (frames in, frames out, attaching, fencing, resuming, heartbeat), `Sessions` (the registry: whose each
+is, leases, eviction). Lives on the event loop alone. Does not know HTTP or WebSocket: a connection is anything with
+`send(frame)` and `close(reason)`.
 """
 
 from __future__ import annotations
@@ -16,12 +16,19 @@ from typing import Any, Final, Protocol
 
 import protocol
 from protocol import wire
-from protocol.errors import FailedPreconditionError, OpError, ProtocolError, ResourceExhaustedError, SessionLostError
+from protocol.errors import (
+    FailedPreconditionError,
+    OpError,
+    ProtocolError,
+    ResourceExhaustedError,
+    SessionLostError,
+    UnauthenticatedError,
+)  # fmt: skip
 from protocol.stream import DEFAULT_CREDIT, UNLIMITED, Stream
 from protocol.wire import Frame, Kind
 from server import persistence, switches
+from server.access import Access, Account
 from server.hosting import Hosting
-from server.published import DEFAULT_NAMESPACE
 from server.settings import Settings
 
 log = logging.getLogger("telegrad.session")
@@ -49,13 +56,17 @@ class Session:
         identifier: str,
         settings: Settings,
         hosting: Hosting,
+        account: Account,
         saved: Path | None = None,
-        namespace: str = DEFAULT_NAMESPACE,
     ) -> None:
         self.id = identifier
         self.settings = settings
         self.devices = hosting.devices
-        self.stream = Stream(sent_credit=UNLIMITED, received_credit=DEFAULT_CREDIT)
+        self.account = account
+        self.quota = quota = account.quota  # as it is now, for as long as the session lives
+        self.share = account.share()
+        credit = DEFAULT_CREDIT._replace(bytes=min(DEFAULT_CREDIT.bytes, quota.queued_bytes or DEFAULT_CREDIT.bytes))
+        self.stream = Stream(sent_credit=UNLIMITED, received_credit=credit)
         self.created = time.time()
         self.detached_at: float | None = time.monotonic()
         self.attachment = 0  # counts up; only the newest may speak
@@ -66,9 +77,14 @@ class Session:
         self._heard = time.monotonic()
         self._said = time.monotonic()
         self._held = False
-        self.namespace = namespace
-        self.shelf = hosting.published.shelf(namespace)
-        self.host, self.payloads = hosting.host(self.shelf, self._replies, self._progress, self._break, saved)
+        self.shelf = hosting.published.shelf(account)
+        try:
+            self.host, self.payloads = hosting.host(
+                account, self.shelf, self.share, self._replies, self._progress, self._break, saved
+            )
+        except BaseException:
+            self._give_back()
+            raise
 
     # --- connections -------------------------------------------------------------------------------------------------
 
@@ -161,6 +177,13 @@ class Session:
             self.connection.close(reason)
             self.detach(self.connection)
         self.host.close()
+        if self.host.own_process:
+            self._give_back()
+
+    def _give_back(self) -> None:
+        """What the token's other sessions may have from here on: a process that is gone can't say so itself."""
+        if self.share is not None:
+            self.share.close()
 
     # --- across a restart of the server ------------------------------------------------------------------------------
 
@@ -176,9 +199,9 @@ class Session:
                 "id": self.id,
                 "created": self.created,
                 "attachment": self.attachment,
-                "namespace": self.namespace,
                 "driver": self.driver_state if self.driver is None else self.driver.state(),
                 "executor": executor.name,
+                "token": self.account.name,
                 "stream": self.stream.state(),
                 "payloads": payloads,
             }
@@ -189,11 +212,18 @@ class Session:
         return True
 
     @classmethod
-    def restored(cls, path: Path, settings: Settings, hosting: Hosting) -> Session:
-        """The session that `save` wrote, detached; its files go. Raises DataLossError."""
+    def restored(cls, path: Path, settings: Settings, hosting: Hosting, access: Access) -> Session:
+        """The session that `save` wrote, detached; its files go.
+
+        Raises:
+            DataLossError: the file is damaged.
+            UnauthenticatedError: its token is none any more.
+        """
         description, arrays = persistence.read(path)
-        executor = path.with_name(description["executor"])
-        session = cls(description["id"], settings, hosting, executor, description["namespace"])
+        account = next((a for a in access if a.name == description["token"]), None)
+        if account is None:
+            raise UnauthenticatedError(f"the token {description['token']!r} is no more")
+        session = cls(description["id"], settings, hosting, account, path.with_name(description["executor"]))
         session.created = description["created"]
         session.attachment = description["attachment"]
         session.driver_state = description["driver"]
@@ -233,11 +263,13 @@ class Session:
 class Sessions:
     """All sessions of a server."""
 
-    def __init__(self, settings: Settings, hosting: Hosting) -> None:
+    def __init__(self, settings: Settings, hosting: Hosting, access: Access) -> None:
         self.settings = settings
         self.devices = hosting.devices
         self.published = hosting.published
         self._hosting = hosting
+        self.access = access
+        access.on_removed = self._end_all
         self.started = time.time()
         self._sessions: dict[str, Session] = {}
         self._keeper: asyncio.Task[None] | None = None
@@ -248,25 +280,42 @@ class Sessions:
         self._restore()
         self._keeper = asyncio.create_task(self._keep())
 
-    def create(self, namespace: str = DEFAULT_NAMESPACE, evict: bool = True) -> Session:
-        """A new session that publishes in `namespace`. Detached ones are evicted, oldest first, before it is refused,
-        unless it is not to `evict`.
+    def create(self, account: Account, evict: bool = True) -> Session:
+        """A new session of `account`. Its detached ones are evicted, oldest first, before it is refused, unless it is
+        not to `evict`.
 
         Raises:
             ResourceExhaustedError: as many sessions as allowed are in use.
+            UnauthenticatedError: the token was removed while its request was under way.
         """
-        while len(self._sessions) >= self.settings.max_sessions:
-            detached = [s for s in self._sessions.values() if s.detached_at is not None]
-            if not detached or not evict:
-                raise ResourceExhaustedError(f"{len(self._sessions)} sessions are in use, and no more are allowed")
-            self.end(min(detached, key=lambda s: s.detached_at or 0.0), "evicted for a newer session")
-        session = Session(secrets.token_urlsafe(24), self.settings, self._hosting, namespace=namespace)
+        if account.removed is not None:
+            raise UnauthenticatedError(account.removed)
+        quota, most = account.quota.max_sessions, self.settings.max_sessions
+        while (own := len(self.of(account))) >= quota:
+            text = f"{own} sessions are in use, and no more are allowed (token {account.name!r})"
+            self._evict_for(account, text, evict)
+        while len(self._sessions) >= most:
+            self._evict_for(account, "the server is full: others have the sessions it allows", evict)
+        session = Session(secrets.token_urlsafe(24), self.settings, self._hosting, account)
         self._sessions[session.id] = session
         return session
 
-    def get(self, identifier: str) -> Session:
-        """The session of that id. Raises SessionLostError."""
+    def _evict_for(self, account: Account, otherwise: str, evict: bool) -> None:
+        """End the account's own session that is detached for longest; never another's."""
+        detached = [s for s in self.of(account) if s.detached_at is not None]
+        if not detached or not evict:
+            raise ResourceExhaustedError(otherwise)
+        self.end(min(detached, key=lambda s: s.detached_at or 0.0), "evicted for a newer session")
+
+    def of(self, account: Account) -> list[Session]:
+        """The sessions of an account."""
+        return [s for s in self._sessions.values() if s.account is account]
+
+    def get(self, identifier: str, account: Account) -> Session:
+        """The account's session of that id. Raises SessionLostError; for another's as for one that never was."""
         found = self._sessions.get(identifier)
+        if found is not None and found.account is not account:
+            found = None
         if found is None or found.broken is not None:
             reason = f": {found.broken}" if found is not None else ""
             raise SessionLostError(f"the server does not know this session (any more){reason}")
@@ -277,6 +326,11 @@ class Sessions:
         self._sessions.pop(session.id, None)
         session.close(reason)
         log.info("session %s ended: %s", session.id[:8], reason)
+
+    def _end_all(self, account: Account, reason: str) -> None:
+        self.published.forget(account)
+        for session in self.of(account):
+            self.end(session, reason)
 
     def __iter__(self) -> Any:
         return iter(list(self._sessions.values()))
@@ -309,7 +363,7 @@ class Sessions:
         left = set(folder.iterdir())
         for path in sorted(folder.glob("*.session")):
             try:
-                session = Session.restored(path, self.settings, self._hosting)
+                session = Session.restored(path, self.settings, self._hosting, self.access)
             except (OpError, OSError, ValueError, TypeError, KeyError) as error:
                 log.error("a saved session is lost: %s", error)
                 continue

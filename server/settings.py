@@ -6,29 +6,33 @@ Owns: `Settings` and its parser. Does not act on them.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import secrets
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from protocol.sizes import parse_size
+from server.tokens import tokens_of
 
 DEFAULT_PORT: Final = 8470
 
 
 @dataclass(frozen=True)
 class Settings:
-    """token: what clients must present, None with `no_auth`. memory_limit: bytes a session's values may take.
-    published_limit: bytes of the values published by the clients of one token, None for half of memory_limit.
-    session_ttl, heartbeat: seconds.
+    """token: what clients must present, None with `no_auth` or where only `tokens_file` counts. memory_limit: bytes a
+    session's values may take. published_limit: bytes of the values published by the clients of one token, None for half
+    of memory_limit. session_ttl, heartbeat: seconds.
     """
 
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
     uds: str | None = None
     token: str | None = field(default=None, repr=False)
+    tokens_file: Path | None = None
     device: str = "auto"
     session_ttl: float = 1800.0
     memory_limit: int = 8 * 2**30
@@ -59,12 +63,21 @@ def parse_bytes(text: str) -> int:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
+_CONTAINER_LIMITS: Final = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+
+
 def _default_memory_limit() -> str:
-    """Half of the machine's memory: values live there on a CPU, and kernels need room beside them."""
+    """Half of the memory that this machine, or this container, has: values live there on a CPU, and kernels need room
+    beside them.
+    """
     try:
-        return str(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2)
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
         return "8g"
+    for limit in map(Path, _CONTAINER_LIMITS):
+        with contextlib.suppress(OSError, ValueError):  # no such file, or "max"
+            memory = min(memory, int(limit.read_text()))
+    return str(memory // 2)
 
 
 def parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
@@ -84,6 +97,12 @@ def parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
     )
     add(
         "--token-file", type=Path, default=default("TOKEN_FILE", None), help="file with the token [TELEGRAD_TOKEN_FILE]"
+    )
+    add(
+        "--tokens-file",
+        type=Path,
+        default=default("TOKENS_FILE", None),
+        help="file with named tokens and their quotas, TOML or JSON; read again when it changes [TELEGRAD_TOKENS_FILE]",
     )
     add("--no-auth", action="store_true", help="let anyone in who can connect")
     add("--device", choices=("auto", "cpu", "gpu"), default=default("DEVICE", "auto"), help="[TELEGRAD_DEVICE]")
@@ -174,20 +193,13 @@ def parse(arguments: Sequence[str] | None = None, environ: Mapping[str, str] = o
     """
     command = parser(environ)
     given = command.parse_args(arguments)
-    token = given.token or environ.get("TELEGRAD_TOKEN")
-    if given.token_file is not None and token is None:
-        try:
-            token = Path(given.token_file).read_text().strip()
-        except OSError as error:
-            command.error(f"--token-file: {error}")
-        if not token:
-            command.error(f"--token-file: {given.token_file} is empty")
-    if given.no_auth and token:
+    token = _token(command, given, environ)
+    if given.no_auth and (token or given.tokens_file):
         command.error("--no-auth and a token exclude each other")
-    made = not token and not given.no_auth
+    made = not token and not given.no_auth and given.tokens_file is None
     settings = Settings(
         host=given.host, port=given.port, uds=given.uds, device=given.device,
-        token=None if given.no_auth else token or secrets.token_urlsafe(24),
+        token=secrets.token_urlsafe(24) if made else token, tokens_file=given.tokens_file,
         session_ttl=given.session_ttl, memory_limit=given.memory_limit, max_sessions=given.max_sessions,
         heartbeat=given.heartbeat, log_level=given.log_level, allowed_origins=tuple(given.allow_origin),
         tls_cert=given.tls_cert, tls_key=given.tls_key, stop_with_stdin=given.stop_with_stdin, data_dir=given.data_dir,
@@ -196,6 +208,30 @@ def parse(arguments: Sequence[str] | None = None, environ: Mapping[str, str] = o
     )  # fmt: skip
     if made and not settings.loopback:
         command.error(
-            f"listening on {given.host} needs a token: --token-file or TELEGRAD_TOKEN, or --no-auth said aloud"
+            f"listening on {given.host} needs a token: --token-file, --tokens-file or TELEGRAD_TOKEN, or --no-auth "
+            "said aloud"
         )
+    if settings.tokens_file is not None:
+        try:
+            tokens_of(settings)
+        except (OSError, ValueError) as error:
+            command.error(f"--tokens-file: {settings.tokens_file}: {error}")
     return settings, made
+
+
+def _token(command: argparse.ArgumentParser, given: argparse.Namespace, environ: Mapping[str, str]) -> str | None:
+    """The one token that has no entry in a file of tokens."""
+    if given.token:
+        print(
+            f"{command.prog}: --token shows the token to every user of this machine: TELEGRAD_TOKEN and --token-file "
+            "don't", file=sys.stderr,
+        )  # fmt: skip
+    token: str | None = given.token or environ.get("TELEGRAD_TOKEN") or None
+    if given.token_file is not None and token is None:
+        try:
+            token = Path(given.token_file).read_text().strip()
+        except OSError as error:
+            command.error(f"--token-file: {error}")
+        if not token and given.tokens_file is None:
+            command.error(f"--token-file: {given.token_file} is empty")
+    return token or None

@@ -13,6 +13,7 @@ from protocol.errors import NotFoundError, ProtocolError, ResourceExhaustedError
 from protocol.gradients import Node
 from protocol.spec import Spec
 from server.devices import Device
+from server.ledger import Share
 
 MAX_TENSORS: Final = 2**22
 
@@ -64,11 +65,14 @@ class Tape:
 
 class Store:
     """The ids of one session. `used` is the bytes of all values, each counted once and as if it shared memory with no
-    other.
+    other. `limit` is what they may be; `granted`, what they may be without another look at what the token's other
+    sessions hold (`share`, None where nobody counts that).
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, share: Share | None = None) -> None:
         self.limit = limit
+        self.share = share
+        self.granted = limit if share is None else 0
         self.used = 0
         self.peak = 0  # since the last split
         self._peak_before = 0
@@ -89,8 +93,17 @@ class Store:
 
     def charge(self, size: int) -> None:
         """Raise ResourceExhaustedError unless `size` more bytes fit."""
+        if self.used + size <= self.granted:
+            return
         if self.used + size > self.limit:
             raise self.exhausted(size)
+        if self.share is not None:
+            self.granted = min(self.share.grant(self.used, size), self.limit)
+
+    def settle(self) -> None:
+        """Give back what was granted and is not needed. Called between frames: within one, memory comes and goes."""
+        if self.share is not None and not 0 <= self.granted - self.used <= 2 * self.share.step:
+            self.granted = min(self.share.keep(self.used), self.limit)
 
     def exhausted(self, size: int, where: str = "") -> ResourceExhaustedError:
         """The error of what needs `size` more bytes than there are, in this session or on a device."""
@@ -201,6 +214,8 @@ class Store:
         """Forget everything."""
         self.entries.clear()
         self.used = 0
+        if self.share is not None:
+            self.share.close()
 
 
 def edges(array: np.ndarray[Any, Any], count: int) -> np.ndarray[Any, Any]:

@@ -20,11 +20,13 @@ from protocol.dtypes import DType
 from protocol.gradients import GRADIENTS
 from protocol.ops import OPS, Op, lookup
 from protocol.ops.registry import GROUPS
+from server.access import account_of
 from server.api import bodies, models
 from server.api.bodies import JSON, MSGPACK
 from server.api.document import Format, answers
 from server.api.op_docs import DOCS
 from server.session import Sessions
+from server.status_routes import memory_seen
 
 _BOTH: Final = (JSON, MSGPACK)
 _VARIABLES: Final = ("variable", "overwritten")
@@ -107,5 +109,6 @@ def add_catalogue_routes(app: FastAPI, sessions: Sessions) -> None:
     async def list_devices(request: Request, format: Format = None) -> Response:
         kind = bodies.accepted(request, _BOTH)
         default = sessions.devices[min(1, len(sessions.devices) - 1)]
-        found = [{"name": d.name, "default": d is default, **d.memory()} for d in sessions.devices]
+        admin = "admin" in account_of(request.scope).token.rights
+        found = [{"name": d.name, "default": d is default, **memory_seen(d.memory(), admin)} for d in sessions.devices]
         return bodies.answer({"devices": found}, kind)

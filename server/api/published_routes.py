@@ -14,11 +14,12 @@ from typing import Annotated
 from fastapi import FastAPI, Query, Request, Response
 
 from protocol.spec import Spec
+from server.access import account_of
 from server.api import bodies, models
 from server.api.bodies import JSON, MSGPACK, NPY
 from server.api.document import Format, answers
 from server.api.tensors import check_size, tensor_response
-from server.published import Published, namespace_of
+from server.published import Published
 
 _ALL = (JSON, MSGPACK, NPY)
 
@@ -36,7 +37,7 @@ def add_published_routes(app: FastAPI, published: Published) -> None:
         request: Request, prefix: Annotated[str, Query(max_length=512)] = "", format: Format = None
     ) -> Response:
         kind = bodies.accepted(request, (JSON, MSGPACK))
-        return bodies.answer({"published": published.listed(namespace_of(request), prefix)}, kind)
+        return bodies.answer({"published": published.shelf(account_of(request.scope)).listed(prefix)}, kind)
 
     @app.get(
         "/v1/published/{name:path}",
@@ -50,7 +51,7 @@ def add_published_routes(app: FastAPI, published: Published) -> None:
         format: Format = None,
     ) -> Response:
         kind = bodies.accepted(request, _ALL)
-        entry = published.fetch(namespace_of(request), name)
+        entry = published.shelf(account_of(request.scope)).entry(name)
         headers = {"etag": f'"{entry.version}"', "cache-control": "no-cache", "vary": "Accept"}
         known = request.headers.get("if-none-match", "")
         if headers["etag"] in [tag.strip().removeprefix("W/") for tag in known.split(",")]:
@@ -60,4 +61,4 @@ def add_published_routes(app: FastAPI, published: Published) -> None:
 
     @app.delete("/v1/published/{name:path}", tags=["published"], summary="Take a name away", status_code=204)
     async def delete_published(request: Request, name: str) -> None:
-        published.unpublish(namespace_of(request), name)
+        published.shelf(account_of(request.scope)).unpublish(name)

@@ -15,6 +15,7 @@ import msgpack
 from fastapi import FastAPI, Request, Response
 
 from protocol.errors import DeadlineExceededError, InvalidArgumentError, ResourceExhaustedError
+from server.access import Account, account_of
 from server.api import bodies, models
 from server.api.bodies import JSON, MSGPACK, Held
 from server.api.document import Format, answers, body_of
@@ -22,7 +23,6 @@ from server.api.outcomes import execute
 from server.api.problems import HttpError, failed
 from server.api.requests import validated
 from server.api.tool import tool_of
-from server.published import namespace_of
 from server.session import Sessions
 
 MAX_RUN_ITEMS: Final = 64
@@ -62,7 +62,7 @@ def add_run_route(app: FastAPI, sessions: Sessions, held: Held) -> None:
             try:
                 async with running:
                     found = await _run_once(
-                        sessions, namespace_of(request), wanted, kind,
+                        sessions, account_of(request.scope), wanted, kind,
                         read=not several, large=len(data) > bodies.AT_ONCE,
                     )  # fmt: skip
             finally:
@@ -70,9 +70,9 @@ def add_run_route(app: FastAPI, sessions: Sessions, held: Held) -> None:
         return Response(found if several else _only_values(found, kind), media_type=kind)
 
 
-async def _run_once(sessions: Sessions, namespace: str, items: list[Any], kind: str, **how: bool) -> bytes:
+async def _run_once(sessions: Sessions, account: Account, items: list[Any], kind: str, **how: bool) -> bytes:
     """Execute items in a session that is made for them, and ended however they end."""
-    session = sessions.create(namespace, evict=False)
+    session = sessions.create(account, evict=False)
     try:
         async with asyncio.timeout(RUN_SECONDS):
             return await execute(tool_of(sessions, session), items, session.shelf, kind, **how)

@@ -51,7 +51,7 @@ async def receive_npy(request: Request, tool: Tool, take: Callable[[int], None])
         InvalidArgumentError: no `.npy` file, or more or fewer bytes than its header says.
         HttpError: 413.
     """
-    limit = tool.session.settings.memory_limit + values.MAX_NPY_HEADER
+    limit = tool.session.quota.upload_bytes + values.MAX_NPY_HEADER
     stream = bodies.pieces(request, limit)
     first = b""
     header: NpyHeader | None = None

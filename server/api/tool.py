@@ -100,7 +100,7 @@ class Tool:
     async def turn(self) -> AsyncIterator[None]:
         """The time of one request: it alone sends. Raises SessionLostError when the session has gone."""
         async with self._turn:
-            self._sessions.get(self.session.id)
+            self._sessions.get(self.session.id, self.session.account)
             self._attach()
             try:
                 yield

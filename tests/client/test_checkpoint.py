@@ -467,7 +467,8 @@ def test_checkpoints_that_stay_with_the_server(tmp_path):
         done = run_program(_REMOTE, TELEGRAD_URL=server.url, TELEGRAD_TOKEN=server.token)
         assert done.stdout.splitlines()[-1] == "done", done.stderr
         assert done.stdout.startswith("gone: Error when restoring from checkpoint at server://runs/a/ckpt-1")
-    kept = sorted(p.relative_to(tmp_path / "files").as_posix() for p in (tmp_path / "files").rglob("*") if p.is_file())
+    files = tmp_path / "files" / "default"
+    kept = sorted(p.relative_to(files).as_posix() for p in files.rglob("*") if p.is_file())
     runs = [name.partition(".")[0] for name in kept if name.startswith("runs/")]
     assert runs == ["runs/a/checkpoint", "runs/a/ckpt-2", "runs/a/ckpt-2", "runs/a/ckpt-3", "runs/a/ckpt-3"]
 
@@ -486,7 +487,7 @@ except (tf.errors.DataLossError, tf.errors.OutOfRangeError) as error:
     with serving("--data-dir", str(tmp_path)) as server:
         place = {"TELEGRAD_URL": server.url, "TELEGRAD_TOKEN": server.token}
         assert run_program(first, **place).returncode == 0
-        (data,) = (tmp_path / "files").glob("c.data-*")
+        (data,) = (tmp_path / "files" / "default").glob("c.data-*")
         flipped(data, -100) if damage == "flip" else data.write_bytes(data.read_bytes()[:-100])
         done = run_program(second, **place)
     assert done.stdout.split() == ["DataLossError" if damage == "flip" else "OutOfRangeError", "0.0"], done.stderr

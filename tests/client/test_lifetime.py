@@ -309,7 +309,7 @@ def test_sigterm_stops_the_server_cleanly():
         tf.connect(server.url, server.token, reconnect_timeout=0.2)
         x = tf.ones([10]) + 1.0
         x.numpy()
-        assert server.terminate() in (0, -signal.SIGTERM)
+        assert server.terminate() == 0
         with pytest.raises(tf.errors.UnavailableError):
             (x + 1.0).numpy()
         tf.disconnect()

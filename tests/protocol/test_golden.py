@@ -10,7 +10,7 @@ import pytest
 from protocol import attrs, dtypes, errors, spec, stream, wire
 from protocol.errors import ProtocolError
 from protocol.wire import FIELDS, Item, Kind, Ref
-from server import app, executor, file_routes, files, payloads, published, security, storage, values
+from server import app, executor, file_routes, files, payloads, published, security, status_routes, storage, values
 from tests.protocol.golden import README, encode_frame, encode_item, examples, meaning, section, tables
 
 ITEMS, VALUES, FRAMES = examples(0), examples(1), examples(2)
@@ -124,7 +124,7 @@ def test_the_routes():
     for cell, _ in tables("Carriers")[0]:
         for method, path in re.findall(r"`(\w+) ([^`?]+)[^`]*`", cell):
             documented.add((method, re.sub(r"\{\w+\}", "{}", path)))
-    modules = (app.__doc__ or "") + (file_routes.__doc__ or "")
+    modules = "".join(m.__doc__ or "" for m in (app, file_routes, status_routes))
     served = set(re.findall(r"^    (\w+) +(/\S*?)(?:\?\S*)?(?=\s)", modules, re.MULTILINE))
     served = {(method, re.sub(r"\{\w+\}", "{}", path)) for method, path in served}
     assert documented - {("GET", "/healthz"), ("GET", "/readyz")} == served

@@ -89,11 +89,12 @@ def test_a_malformed_one_ends_the_session(raw, item):
 def test_values_go_to_a_file_and_back(server, raw):
     report = raw.ask([CONST, 1, ONES], [CONST, 2, LONG], [Item.STORE, 1, "a/b.bin", b"head", [2, 1]])
     assert report == {"bytes": 4 + 56 + 12, "checksums": (digest(LONG), digest(ONES))}
-    assert (server.folder / "files" / "a" / "b.bin").read_bytes() == b"head" + LONG.tobytes() + ONES.tobytes()
+    path = server.folder / "files" / "default" / "a" / "b.bin"
+    assert path.read_bytes() == b"head" + LONG.tobytes() + ONES.tobytes()
     load = [Item.LOAD, 3, "a/b.bin", 60, _dtype("float32"), [3], digest(ONES)]
     assert np.array_equal(raw.ask(load, [READ, 2, 3]), ONES)
     assert np.array_equal(raw.ask([Item.LOAD, 4, "a/b.bin", 4, _dtype("int64"), [7]], [READ, 3, 4]), LONG)
-    assert oct((server.folder / "files" / "a" / "b.bin").stat().st_mode & 0o777) == "0o600"
+    assert oct(path.stat().st_mode & 0o777) == "0o600"
 
 
 def _dtype(name):
@@ -130,7 +131,7 @@ def test_a_load_is_charged_before_memory_is_taken():
 def test_a_store_that_fails_leaves_what_was_there(server, raw):
     raw.ask([CONST, 1, ONES], [Item.STORE, 1, "kept", b"", [1]])
     assert read_failed(raw, [Item.STORE, 2, "kept", b"other", [1, 99]])[2] == NOT_FOUND
-    folder = server.folder / "files"
+    folder = server.folder / "files" / "default"
     assert (folder / "kept").read_bytes() == ONES.tobytes()
     assert not [p for p in folder.iterdir() if p.name.startswith(".")]
 
@@ -164,7 +165,7 @@ def test_files_over_http(server):
         assert client.get("/v1/files/h/two").status_code == 404
         assert client.delete("/v1/files/h/two").json()["code"] == NOT_FOUND
         client.delete("/v1/files/h/one.txt")
-    assert not (server.folder / "files" / "h").exists()  # folders go with their last file
+    assert not (server.folder / "files" / "default" / "h").exists()  # folders go with their last file
 
 
 @pytest.mark.parametrize(
@@ -199,8 +200,8 @@ def test_names_that_are_no_names(server, name):
 
 def test_links_are_not_followed(server, tmp_path):
     (tmp_path / "secret").write_bytes(b"secret")
-    folder = server.folder / "files"
-    folder.mkdir(exist_ok=True)
+    folder = server.folder / "files" / "default"
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "link").symlink_to(tmp_path / "secret")
     (folder / "out").symlink_to(tmp_path)
     with http(server) as client, Raw(server) as raw:
