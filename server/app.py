@@ -237,7 +237,7 @@ def _described(session: Session) -> dict[str, Any]:
         "age": time.time() - session.created,
         "attached": since is None,
         "detached": None if since is None else time.monotonic() - since,
-        **session.host.report,
+        **{key: value for key, value in session.host.report.items() if type(value) is int},
     }
 
 
