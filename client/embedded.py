@@ -29,7 +29,7 @@ class EmbeddedServer:
     """A server process that lives as long as this program. Raises UnavailableError when it does not start."""
 
     def __init__(self) -> None:
-        missing = [m for m in ("fastapi", "uvicorn", "scipy") if importlib.util.find_spec(m) is None]
+        missing = [m for m in ("fastapi", "uvicorn", "scipy", "prometheus_client") if importlib.util.find_spec(m) is None]
         if missing:
             raise UnavailableError(
                 f"no server was named, and an embedded one needs {', '.join(missing)}: "

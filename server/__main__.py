@@ -15,7 +15,6 @@ flush_denormals()  # before NumPy, whose BLAS threads inherit it
 
 import asyncio
 import gc
-import logging
 import os
 import socket
 import threading
@@ -24,6 +23,7 @@ from typing import Any
 import numpy as np
 import uvicorn
 
+from server import logs
 from server import settings as options
 from server.app import create_app
 from server.devices import open_devices
@@ -39,8 +39,7 @@ executor.
 def main(arguments: list[str] | None = None) -> int:
     """Serve until SIGTERM, SIGINT or, where asked for, the end of standard input."""
     settings, show_token = options.parse(arguments)
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    logs.configure(settings.log_level, settings.log_format)
     sys.setswitchinterval(_SWITCH_INTERVAL)
     devices = open_devices(settings.device)
     listening = _listen(settings)
@@ -70,6 +69,7 @@ def _config(settings: Settings, app: Any) -> uvicorn.Config:
         ws_per_message_deflate=False,
         ws_max_size=8 * 2**20 + 1024,
         log_level="warning",
+        log_config=None,  # its loggers write as all others do
         access_log=False,
         timeout_graceful_shutdown=5,
         ssl_certfile=settings.tls_cert,

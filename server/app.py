@@ -11,7 +11,7 @@ Owns: paths, status codes and content types. Does not know what frames hold or h
     PUT    /v1/sessions/{id}/uploads/{upload}    bytes of a large value (Content-Range)
     GET    /v1/sessions/{id}/uploads/{upload}    how many of them are there
     GET    /v1/sessions/{id}/reads/{read}        bytes of a large value (Range)
-    GET    /v1/status   /healthz   /readyz
+    GET    /v1/status   /healthz   /readyz   /metrics
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ from server.devices import Device
 from server.file_routes import add_file_routes
 from server.files import Files
 from server.http_protocol import body_reader
+from server.metrics import Metrics, add_metrics_routes
+from server.requests import Requests
 from server.security import Guard, problem
 from server.session import Session, Sessions
 from server.settings import Settings
@@ -53,16 +55,22 @@ def create_app(settings: Settings, devices: list[Device]) -> FastAPI:
     """The application that serves `devices`."""
     files = Files(settings.data_dir)
     sessions = Sessions(settings, devices, files)
+    metrics = Metrics(sessions)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         sessions.start()
+        metrics.start()
+        sessions.events.server("starts", version=protocol.__version__, devices=",".join(d.name for d in devices))
         yield
+        sessions.events.server("stops", sessions=len(sessions))
+        metrics.stop()
         await sessions.stop()
 
     app = FastAPI(title="Telegrad", version=protocol.__version__, lifespan=lifespan, redoc_url=None)
     app.state.sessions = sessions
     app.add_middleware(Guard, settings=settings)
+    app.add_middleware(Requests, events=sessions.events)  # the last one added is the outermost
     app.add_exception_handler(OpError, _problem)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(ClientDisconnect, _nobody)
@@ -71,6 +79,7 @@ def create_app(settings: Settings, devices: list[Device]) -> FastAPI:
     _add_payload_routes(app, sessions)
     add_file_routes(app, files)
     _add_status_routes(app, sessions)
+    add_metrics_routes(app, metrics)
     return app
 
 
@@ -234,6 +243,7 @@ def _described(session: Session) -> dict[str, Any]:
     """What everyone with the token may know of a session; not its name: who has that has its values."""
     since = session.detached_at
     return {
+        "label": session.label,
         "age": time.time() - session.created,
         "attached": since is None,
         "detached": None if since is None else time.monotonic() - since,

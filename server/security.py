@@ -15,6 +15,7 @@ import re
 from typing import Any, Final
 
 from protocol.errors import OpError, PermissionDeniedError, SequenceGapError, UnauthenticatedError
+from server.logs import note_error
 from server.settings import Settings
 
 _OPEN_PATHS: Final = frozenset(("/healthz", "/readyz"))
@@ -34,7 +35,8 @@ def problem(error: OpError) -> tuple[int, dict[str, Any]]:
         "detail": error.message,
         "code": error.error_code,
     }
-    return status, body
+    request = note_error(error)
+    return status, body if request is None else {**body, "request_id": request}
 
 
 class Guard:

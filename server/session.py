@@ -8,7 +8,6 @@ and `close(reason)`.
 from __future__ import annotations
 
 import asyncio
-import logging
 import secrets
 import time
 from typing import Any, Final, Protocol
@@ -20,13 +19,13 @@ from protocol.stream import DEFAULT_CREDIT, UNLIMITED, Stream
 from protocol.wire import Frame, Kind
 from server import switches
 from server.devices import Device
+from server.events import Events, Traffic
 from server.executor import Executor
 from server.files import Files
 from server.host import ThreadHost
+from server.logs import short_id
 from server.payloads import Payloads
 from server.settings import Settings
-
-log = logging.getLogger("telegrad.session")
 
 _OUTBOX_LIMIT: Final = 64 * 2**20
 """Bytes of replies that the client has not taken, past which its session pauses."""
@@ -35,6 +34,9 @@ _MISSED_HEARTBEATS: Final = 3
 
 class Connection(Protocol):
     """What a session is attached to."""
+
+    carrier: str
+    """One of `server.events.CARRIERS`."""
 
     def send(self, frame: bytes) -> None:
         """Queue one frame; never blocks."""
@@ -53,8 +55,13 @@ class Session:
         devices: list[Device],
         loop: asyncio.AbstractEventLoop,
         files: Files | None = None,
+        events: Events | None = None,
     ) -> None:
         self.id = identifier
+        self.label = short_id(identifier)
+        self.ended = False
+        self.events = events or Events()
+        self._traffic = Traffic()
         self.settings = settings
         self.devices = devices
         self.stream = Stream(sent_credit=UNLIMITED, received_credit=DEFAULT_CREDIT)
@@ -94,6 +101,8 @@ class Session:
             self.connection.close("another connection took over")
         self.attachment += 1
         self.connection = connection
+        self._traffic = self.events.traffic[connection.carrier]
+        self.events.attached(self, connection.carrier, self.attachment)
         self.detached_at = None
         self._heard = time.monotonic()
         welcome = {
@@ -111,11 +120,13 @@ class Session:
             self._send(frame)
         return self.attachment
 
-    def detach(self, connection: Connection) -> None:
-        """The connection is gone; the session stays for its lease."""
+    def detach(self, connection: Connection, silent: float | None = None) -> None:
+        """The connection is gone, or was `silent` for so many seconds; the session stays for its lease."""
         if self.connection is connection:
             self.connection = None
             self.detached_at = time.monotonic()
+            if not self.ended:
+                self.events.detached(self, silent)
 
     def receive(self, data: bytes) -> None:
         """Take one frame from the attached connection.
@@ -125,6 +136,8 @@ class Session:
             ProtocolError: the session must go.
         """
         self._heard = time.monotonic()
+        self._traffic.received += len(data)
+        self._traffic.frames_in += 1
         frame = self.stream.receive(data)
         if frame is None:
             return
@@ -147,15 +160,17 @@ class Session:
             return
         now = time.monotonic()
         if now - self._heard > _MISSED_HEARTBEATS * self.settings.heartbeat:
-            log.info("session %s: nothing heard for %.0f s", self.id[:8], now - self._heard)
             connection = self.connection
-            self.detach(connection)
+            self.detach(connection, now - self._heard)
             connection.close("no sign of life")
         elif now - self._said >= self.settings.heartbeat * 0.9 or self.stream.owes_acknowledgement:
             self._progress()
 
     def close(self, reason: str) -> None:
         """End the session and free what it holds."""
+        if not self.ended:
+            self.ended = True
+            self.events.session_ended(self, reason)
         if self.connection is not None:
             self.connection.close(reason)
             self.detach(self.connection)
@@ -169,6 +184,7 @@ class Session:
         if not self._held and self.stream.outbox_bytes > _OUTBOX_LIMIT:
             self._held = True
             self.host.hold(True)
+            self.events.paused(self)
 
     def _progress(self, executed: int = 0) -> None:
         self.stream.execute(executed)
@@ -176,7 +192,6 @@ class Session:
             self._send(self.stream.control(Kind.ACK))
 
     def _break(self, error: OpError) -> None:
-        log.warning("session %s ends: %s", self.id[:8], error)
         self.broken = error
         if self.connection is not None:
             self._send(self.stream.control(Kind.REFUSED, wire.pack({"code": error.error_code, "message": str(error)})))
@@ -185,6 +200,8 @@ class Session:
     def _send(self, frame: bytes) -> None:
         self._said = time.monotonic()
         if self.connection is not None:
+            self._traffic.sent += len(frame)
+            self._traffic.frames_out += 1
             self.connection.send(frame)
 
 
@@ -195,6 +212,7 @@ class Sessions:
         self.settings = settings
         self.devices = devices
         self._files = files
+        self.events = Events(settings.access_log)
         self.started = time.time()
         self._sessions: dict[str, Session] = {}
         self._keeper: asyncio.Task[None] | None = None
@@ -215,8 +233,9 @@ class Sessions:
                 raise ResourceExhaustedError(f"{len(self._sessions)} sessions are in use, and no more are allowed")
             self.end(min(detached, key=lambda s: s.detached_at or 0.0), "evicted for a newer session")
         loop = asyncio.get_running_loop()
-        session = Session(secrets.token_urlsafe(24), self.settings, self.devices, loop, self._files)
+        session = Session(secrets.token_urlsafe(24), self.settings, self.devices, loop, self._files, self.events)
         self._sessions[session.id] = session
+        self.events.session_started(session)
         return session
 
     def get(self, identifier: str) -> Session:
@@ -231,7 +250,6 @@ class Sessions:
         """Close a session and forget it."""
         self._sessions.pop(session.id, None)
         session.close(reason)
-        log.info("session %s ended: %s", session.id[:8], reason)
 
     def __iter__(self) -> Any:
         return iter(list(self._sessions.values()))

@@ -1,15 +1,16 @@
 """What one session's executor has done, by op: how often, how long, what failed.
 
-Owns: `Tally`, which adds up what `server.plans.Bound` counts, and the rule that only names this server knows are told.
-Does not know sessions or metrics (`server.metrics`), nor how the figures travel from an executor in another process:
-`totals` and `failures` are plain dicts that only grow, and `changes` gives of both what is new, to be merged into what
-was told before with `dict.update`.
+Owns: `Tally`, which adds up what `server.plans.Bound` counts; the rule that only names this server knows are told; and
+`Ended`, the sum of what sessions that are over did. Does not know metrics (`server.metrics`), nor how the figures
+travel from an executor in another process: `totals` and `failures` are plain dicts that only grow, and `changes` gives
+of both what is new, to be merged into what was told before with `dict.update`.
 """
 
 from __future__ import annotations
 
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from protocol.ops import OPS
 from server.plans import Bound
@@ -23,6 +24,8 @@ _ITEMS: Final = frozenset(("constant", "gradient", "load", "set", "variable"))
 """What fails and is no op: items of a kind of their own."""
 OTHER: Final = "unknown"
 """Stands for ops that the server does not know: their names are whatever a client sent."""
+_SETTLED: Final = 10.0
+"""Seconds after a session's end in which its executor may still finish what it was at."""
 
 
 class Tally:
@@ -67,3 +70,58 @@ class Tally:
         )
         self._told_totals, self._told_failures = totals, failures
         return new
+
+
+class Host(Protocol):
+    """What reports of an executor."""
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """The latest figures."""
+
+
+class Sums:
+    """Figures of several executors, added up."""
+
+    def __init__(self) -> None:
+        self.runs: Counter[str] = Counter()
+        self.nanoseconds: Counter[str] = Counter()
+        self.failures: Counter[tuple[str, int]] = Counter()
+
+    def add(self, report: dict[str, Any]) -> None:
+        """Add what one reports."""
+        for name, (count, nanoseconds) in report.get("by_op", {}).items():
+            self.runs[name] += count
+            self.nanoseconds[name] += nanoseconds
+        self.failures.update(report.get("failures", {}))
+
+    def copy(self) -> Sums:
+        """The same figures, to add to."""
+        found = Sums()
+        found.runs, found.nanoseconds, found.failures = self.runs.copy(), self.nanoseconds.copy(), self.failures.copy()
+        return found
+
+
+class Ended:
+    """What the sessions that are over did."""
+
+    def __init__(self) -> None:
+        self._sums = Sums()
+        self._recent: deque[tuple[float, Host]] = deque()
+
+    def add(self, host: Host, now: float) -> None:
+        """Take a session's host at its end. It is asked until its figures have settled."""
+        self._recent.append((now, host))
+        self._settle(now)
+
+    def sums(self, now: float) -> Sums:
+        """The figures of all of them."""
+        self._settle(now)
+        found = self._sums.copy()
+        for _, host in self._recent:
+            found.add(host.report)
+        return found
+
+    def _settle(self, now: float) -> None:
+        while self._recent and now - self._recent[0][0] >= _SETTLED:
+            self._sums.add(self._recent.popleft()[1].report)
