@@ -126,7 +126,8 @@ class Events:
             self.errors["request", error.error_code] += 1
             level = _LEVELS.get(error.error_code, logging.DEBUG)
             about |= {"code": error.error_code, "error": error.message}
-            self._limited(("refused", error.error_code), access, level, "request refused", **about)
+            what = "request failed" if level == logging.ERROR else "request refused"
+            self._limited((what, error.error_code), access, level, what, **about)
         if self._access_log:
             note(
                 access, logging.INFO, "request", **about, milliseconds=round(1e3 * seconds, 3),

@@ -250,6 +250,6 @@ def add_metrics_routes(app: FastAPI, metrics: Metrics) -> None:
     async def get_metrics(request: Request) -> Response:
         try:
             encode, content_type = choose_encoder(request.headers.get("accept", ""))
-        except ValueError:  # a version that is no number
+        except (TypeError, ValueError):  # it names a version that is none
             encode, content_type = choose_encoder("")
         return Response(encode(metrics.registry), media_type=content_type)

@@ -67,7 +67,7 @@ class Requests:
         try:
             await self.app(scope, receive, send)
         except Exception as error:
-            log.exception("request failed", extra={"fields": {"route": _route(scope)}})
+            log.exception("exception in a request", extra={"fields": {"route": _route(scope)}})
             if request.status:
                 raise  # half an answer is out: the connection has to be cut
             status, body = problem(
