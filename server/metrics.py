@@ -25,6 +25,7 @@ from prometheus_client.registry import Collector
 import protocol
 from protocol import wire
 from protocol.errors import error_from
+from server.devices import Device
 from server.session import Session, Sessions
 
 _LAG_INTERVAL: Final = 0.25
@@ -137,7 +138,7 @@ class Metrics(Collector):
     # --- memory ------------------------------------------------------------------------------------------------------
 
     def _memory(self) -> list[tuple[str, dict[str, int]]]:
-        found = [(device.name, device.memory()) for device in self._sessions.devices]
+        found = [(device.name, _memory_of(device)) for device in self._sessions.devices]
         for name, memory in found:
             self._peaks[name] = max(self._peaks.get(name, 0), memory.get("used", 0))
         return found
@@ -152,6 +153,14 @@ class Metrics(Collector):
         yield _gauge("device_memory_peak_bytes", "The most seen in use since the start", peaks, "device")
         limit = self._sessions.settings.memory_limit
         yield _gauge("session_limit_bytes", "Bytes of values a session may hold (--memory-limit)", limit)
+
+
+def _memory_of(device: Device) -> dict[str, int]:
+    """What a device says, nothing where it fails: the other figures are wanted all the more then."""
+    try:
+        return device.memory()
+    except Exception:  # a CUDA error, of a class of CuPy's
+        return {}
 
 
 def _values(live: list[Session]) -> Iterator[Metric]:

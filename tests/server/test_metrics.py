@@ -13,7 +13,7 @@ from protocol.ops import OPS
 from protocol.wire import Item, Kind
 from server.app import create_app
 from server.devices import Device
-from server.metrics import Lag
+from server.metrics import Lag, Metrics
 from server.settings import Settings
 from tests.stream.raw import Raw, RawHttp, http
 from tests.support import serving, wait_until
@@ -300,6 +300,17 @@ def test_the_histogram_of_the_lag():
     found = dict(lag.buckets())
     assert found["0.001"] == 2 and found["0.0025"] == 3 and found["0.25"] == 3 and found["0.5"] == 4
     assert found["2.5"] == 4 and found["+Inf"] == 5 and lag.total == pytest.approx(99.3021)
+
+
+class Failing(Device):
+    def memory(self):
+        raise RuntimeError("cudaErrorIllegalAddress")
+
+
+def test_a_device_that_fails_takes_no_other_figure_along():
+    app = create_app(Settings(token="t"), [Device("CPU:0"), Failing("GPU:0")])
+    text = prometheus_client.generate_latest(Metrics(app.state.sessions).registry).decode()
+    assert 'telegrad_device_memory_used_bytes{device="CPU:0"}' in text and "GPU:0" not in text
 
 
 def test_nothing_is_global():
