@@ -30,6 +30,7 @@ from server.host import ThreadHost
 from server.ledger import Ledger, Place, Share
 from server.payloads import Upload
 from server.process_kinds import Kind
+from server.values import MAX_TENSORS
 
 _JOIN: Final = 2.0
 
@@ -74,6 +75,7 @@ class _Session:
 
         def make(emit: Callable[[tuple[Any, ...]], None]) -> Executor:
             executor = Executor(devices, limits["memory"], self._payloads, emit, files, share)  # type: ignore[arg-type]
+            executor.store.most = limits["tensors"] or MAX_TENSORS
             if saved is not None:
                 found, arrays = persistence.read(saved)
                 persistence.restore_executor(executor, found, arrays)

@@ -194,7 +194,7 @@ class Executor:
         bound.count += 1
         specs, size, small = bound.plan_for(tuple([v.spec for v in values]), attrs)
         store = self.store
-        if store.used + size > store.granted:
+        if store.used + size > store.granted or len(store.entries) >= store.most:
             store.charge(size)
         device = self.default if self._single and device_name is None else self._place(values, device_name)
         arrays = [v.array if v.device is device else device.take(v.array) for v in values]

@@ -23,6 +23,7 @@ from server.nursery import Nursery
 from server.payloads import Payloads
 from server.process_host import ProcessHost, SharedPayloads
 from server.settings import Settings
+from server.values import MAX_TENSORS
 
 
 class Host(Protocol):
@@ -105,6 +106,7 @@ class Hosting:
             shared = SharedPayloads(quota.upload_bytes, loop)
             limits = {
                 "memory": quota.session_memory,
+                "tensors": quota.max_tensors,
                 "data_dir": None if self.settings.data_dir is None else str(self.settings.data_dir),
                 "owner": account.name,
                 "file_bytes": quota.file_bytes,
@@ -119,6 +121,7 @@ class Hosting:
 
         def make(emit: Callable[[tuple[Any, ...]], None]) -> Executor:
             executor = Executor(self.devices, quota.session_memory, payloads, emit, account.files, share)
+            executor.store.most = quota.max_tensors or MAX_TENSORS
             if saved is not None:
                 found, arrays = persistence.read(saved)
                 persistence.restore_executor(executor, found, arrays)

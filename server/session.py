@@ -352,9 +352,9 @@ class Sessions:
 
     def _end_runaway(self, session: Session) -> None:
         """End a session whose process has worked on one frame for too long."""
-        allowed, taken = self.settings.item_seconds, session.host.busy_seconds
-        if allowed and taken > allowed:
-            text = f"an op ran for more than {allowed:g} s, which is what this server allows: its session was ended"
+        limits = [limit for limit in (self.settings.item_seconds, session.quota.run_seconds) if limit]
+        if limits and session.host.busy_seconds > min(limits):
+            text = f"an op ran for more than {min(limits):g} s, which is what is allowed: its session was ended"
             session.host.kill(SessionLostError(text))
 
     def _restore(self) -> None:
