@@ -21,6 +21,7 @@ from typing import Final
 from client.transport import Endpoint
 from protocol.errors import UnavailableError
 
+_NEEDED: Final = ("fastapi", "uvicorn", "scipy", "prometheus_client")
 _START_TIMEOUT: Final = 60.0
 _STOP_TIMEOUT: Final = 5.0
 
@@ -29,7 +30,7 @@ class EmbeddedServer:
     """A server process that lives as long as this program. Raises UnavailableError when it does not start."""
 
     def __init__(self) -> None:
-        missing = [m for m in ("fastapi", "uvicorn", "scipy") if importlib.util.find_spec(m) is None]
+        missing = [m for m in _NEEDED if importlib.util.find_spec(m) is None]
         if missing:
             raise UnavailableError(
                 f"no server was named, and an embedded one needs {', '.join(missing)}: "

@@ -17,7 +17,6 @@ flush_denormals()  # before NumPy, whose BLAS threads inherit it
 
 import asyncio
 import gc
-import logging
 import os
 import signal
 import socket
@@ -27,8 +26,8 @@ from typing import Any
 import numpy as np
 import uvicorn
 
+from server import logs, token_command
 from server import settings as options
-from server import token_command
 from server.app import create_app
 from server.devices import open_devices
 from server.hosting import devices_of
@@ -49,8 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
         return token_command.main(arguments[1:])
     settings, show_token = options.parse(arguments)
     os.environ.pop("TELEGRAD_TOKEN", None)  # no child of this process needs it
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    logs.configure(settings.log_level, settings.log_format)
     sys.setswitchinterval(_SWITCH_INTERVAL)
     nursery = Nursery(settings.device) if settings.isolation == "process" else None
     devices = open_devices(settings.device) if nursery is None else devices_of(nursery)
@@ -83,6 +81,7 @@ def _config(settings: Settings, app: Any) -> uvicorn.Config:
         ws_per_message_deflate=False,
         ws_max_size=8 * 2**20 + 1024,
         log_level="warning",
+        log_config=None,  # its loggers write as all others do
         access_log=False,
         timeout_graceful_shutdown=5,
         ssl_certfile=settings.tls_cert,

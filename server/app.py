@@ -36,8 +36,10 @@ from server.devices import Device
 from server.file_routes import add_file_routes
 from server.hosting import Hosting
 from server.http_protocol import body_reader
+from server.metrics import Metrics, add_metrics_routes
 from server.named import Named
 from server.nursery import Nursery
+from server.requests import Requests
 from server.security import Guard
 from server.session import Sessions
 from server.settings import Settings
@@ -56,12 +58,17 @@ def create_app(settings: Settings, devices: list[Device], nursery: Nursery | Non
     """The application that serves `devices`, with the nursery's processes for sessions, or threads without one."""
     access = Access(settings)
     sessions = Sessions(settings, Hosting(settings, devices, nursery), access)
+    metrics = Metrics(sessions)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         access.start()
         sessions.start()
+        metrics.start()
+        sessions.events.server("starts", version=protocol.__version__, devices=",".join(d.name for d in devices))
         yield
+        sessions.events.server("stops", sessions=len(sessions))
+        metrics.stop()
         access.stop()
         await sessions.stop()
 
@@ -71,6 +78,7 @@ def create_app(settings: Settings, devices: list[Device], nursery: Nursery | Non
     )  # fmt: skip
     app.state.sessions = sessions
     app.add_middleware(Guard, settings=settings, access=access)
+    app.add_middleware(Requests, events=sessions.events)  # the last one added is the outermost
     add_problem_handlers(app)
     app.add_exception_handler(ClientDisconnect, _nobody)
     _add_session_routes(app, sessions)
@@ -78,6 +86,7 @@ def create_app(settings: Settings, devices: list[Device], nursery: Nursery | Non
     _add_payload_routes(app, sessions)
     add_file_routes(app)
     add_status_routes(app, sessions)
+    add_metrics_routes(app, metrics)
     add_tool_routes(app, sessions)
     return app
 

@@ -31,6 +31,7 @@ from server.host import ThreadHost
 from server.ledger import Ledger, Place, Share
 from server.payloads import Upload
 from server.process_kinds import Kind
+from server.values import MAX_TENSORS
 
 _JOIN: Final = 2.0
 
@@ -78,6 +79,7 @@ class _Session:
             executor = Executor(
                 devices, limits["memory"], self._payloads, emit, files, share, self._shelf  # type: ignore[arg-type]
             )  # fmt: skip
+            executor.store.most = limits["tensors"] or MAX_TENSORS
             if saved is not None:
                 found, arrays = persistence.read(saved)
                 persistence.restore_executor(executor, found, arrays)
@@ -130,11 +132,19 @@ class _Session:
 
     # --- from the host -----------------------------------------------------------------------------------------------
 
+    def _report(self) -> tuple[Any, ...]:
+        """What the session holds, and what is new of what it has done."""
+        executor = self._host.executor
+        store = executor.store
+        totals, failures = executor.tally.changes()
+        told = [(op, code, count) for (op, code), count in failures.items()]
+        return len(store), store.used, store.highest, executor.tally.ops, totals, told
+
     def _replies(self, executed: int, body: bytes, count: int) -> None:
-        self._channel.send(Kind.REPLIES, (executed, count, self._host.report), body)
+        self._channel.send(Kind.REPLIES, (executed, count, self._report()), body)
 
     def _progress(self, executed: int) -> None:
-        self._channel.send(Kind.PROGRESS, (executed, self._host.report))
+        self._channel.send(Kind.PROGRESS, (executed, self._report()))
 
     def _broken(self, error: OpError) -> None:
         self._channel.send(Kind.BROKEN, (error.error_code, error.message))

@@ -18,6 +18,7 @@ from protocol import wire
 from protocol.errors import OpError, ProtocolError, SequenceGapError
 from protocol.wire import Deframer, Kind, decode_frame, prefixed
 from server.access import account_of
+from server.logs import note_error
 from server.session import Session, Sessions
 
 log = logging.getLogger("telegrad.connection")
@@ -36,6 +37,8 @@ def refusal(error: OpError) -> bytes:
 
 class WebSocketConnection:
     """Frames as binary messages."""
+
+    carrier = "websocket"
 
     def __init__(self, socket: WebSocket) -> None:
         self._socket = socket
@@ -88,6 +91,7 @@ async def serve_websocket(socket: WebSocket, sessions: Sessions, identifier: str
         session.attach(connection, hello)
         await _read(socket, sessions, session, connection)
     except OpError as error:
+        note_error(error)
         connection.send(refusal(error))
         connection.close("refused")
     except Exception as error:  # the peer is gone, in one of the ways that Starlette and uvicorn have for it
@@ -167,6 +171,8 @@ def deliver(sessions: Sessions, session: Session, data: bytes) -> None:
 
 class HttpConnection:
     """Frames in request bodies one way, and in the answers of long polls the other."""
+
+    carrier = "http"
 
     def __init__(self) -> None:
         self._out: deque[bytes] = deque()

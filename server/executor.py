@@ -10,6 +10,7 @@ and it makes "catch the error and try again with less" correct: every variable i
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -32,6 +33,7 @@ from server.ledger import Share
 from server.payloads import Payloads, Upload
 from server.plans import Bound, Missing
 from server.published import Published, Shelf
+from server.tally import Tally
 from server.values import Poison, Store, Tape, Value, Variable, edges
 
 _MAX_OPS: Final = 4096
@@ -67,12 +69,12 @@ class Executor:
         self.published = published or Published(limit).shelf(None)
         self.executed = 0
         self.cancel_through = 0
-        self.ops = 0
         self.failed_item = 0  # the last failure whose error the user has not seen
         self._single = len(devices) == 1
         self.uploading: set[int] = set()
         self.bound: dict[int, Bound] = {}
         self._emitted: dict[str, Bound] = {}
+        self.tally = Tally(lambda: [*self.bound.values(), *self._emitted.values()])
         self.handlers: dict[int, Callable[[tuple[Any, ...], int], None]] = {
             Item.RUN: self._run, Item.BIND: self._bind, Item.RELEASE: self._release, Item.READ: self._read,
             Item.CONST: self._const, Item.UPLOAD: self._upload, Item.CLEAR: self._clear, Item.VARIABLE: self._variable,
@@ -194,13 +196,14 @@ class Executor:
     def compute(self, bound: Bound, values: list[Value], attrs: Mapping[str, Any], device_name: Any) -> list[Value]:
         """The results of an op."""
         op = bound.op
-        self.ops += 1
-        specs, size = bound.plan_for(tuple([v.spec for v in values]), attrs)
+        bound.count += 1
+        specs, size, small = bound.plan_for(tuple([v.spec for v in values]), attrs)
         store = self.store
-        if store.used + size > store.granted:
+        if store.used + size > store.granted or len(store.entries) >= store.most:
             store.charge(size)
         device = self.default if self._single and device_name is None else self._place(values, device_name)
         arrays = [v.array if v.device is device else device.take(v.array) for v in values]
+        begun = 0 if small and bound.count < bound.due else _clock()
         try:
             if device.scope is None:
                 found = bound.kernel(device.xp, *arrays, **attrs)
@@ -209,6 +212,8 @@ class Executor:
                     found = bound.kernel(device.xp, *arrays, **attrs)
         except Exception as error:
             raise self._explain(device, error, size) from error
+        if begun:
+            bound.timed(_clock() - begun, small)
         if type(found) is not tuple:
             return [self._checked(op, device, found, specs[0])]
         if len(found) != len(specs):
@@ -342,6 +347,7 @@ class Executor:
         poison = Poison(code_of(error), message, op, number)
         self.failed_item = number
         self._bind_all(outs, poison)
+        self.tally.failed(op, poison.code)
         self.emit((Item.FAILED, number, poison.code, poison.message, op))
 
     def _poisoned(self, op: Op, outs: Any, poison: Poison, number: int) -> None:
@@ -470,7 +476,7 @@ class Executor:
         for device in self.devices.values():
             device.synchronize()
         report = {
-            "ops": self.ops,
+            "ops": self.tally.ops,
             "tensors": len(self.store),
             "bytes": self.store.used,
             "peak_bytes": self.store.highest,
@@ -487,6 +493,7 @@ class _Poisoned(Exception):
         self.poison = poison
 
 
+_clock: Final = time.perf_counter_ns
 _NO_ATTRS: Final[Mapping[str, Any]] = {}
 _NOTHING: Final = np.empty(0)
 _SKIPPED: Final = Poison(errors.AbortedError.error_code, "skipped: an earlier op failed", None, 0)

@@ -72,11 +72,11 @@ class ThreadHost:
         self._thread.start()
 
     @property
-    def report(self) -> dict[str, int]:
-        """What the session holds, for status pages."""
+    def report(self) -> dict[str, Any]:
+        """What the session holds and has done, for status pages and metrics."""
         store = self.executor.store
         return {
-            "tensors": len(store), "bytes": store.used, "peak_bytes": store.highest, "ops": self.executor.ops,
+            "tensors": len(store), "bytes": store.used, "peak_bytes": store.highest, **self.executor.tally.report(),
         }  # fmt: skip
 
     @property

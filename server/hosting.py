@@ -24,6 +24,7 @@ from server.payloads import Payloads
 from server.process_host import ProcessHost, SharedPayloads
 from server.published import Published, Shelf
 from server.settings import Settings
+from server.values import MAX_TENSORS
 
 
 class Host(Protocol):
@@ -108,6 +109,7 @@ class Hosting:
             shared = SharedPayloads(quota.upload_bytes, loop)
             limits = {
                 "memory": quota.session_memory,
+                "tensors": quota.max_tensors,
                 "data_dir": None if self.settings.data_dir is None else str(self.settings.data_dir),
                 "owner": account.name,
                 "file_bytes": quota.file_bytes,
@@ -122,6 +124,7 @@ class Hosting:
 
         def make(emit: Callable[[tuple[Any, ...]], None]) -> Executor:
             executor = Executor(self.devices, quota.session_memory, payloads, emit, account.files, share, shelf)
+            executor.store.most = quota.max_tensors or MAX_TENSORS
             if saved is not None:
                 found, arrays = persistence.read(saved)
                 persistence.restore_executor(executor, found, arrays)

@@ -127,7 +127,6 @@ def executor_state(executor: Executor) -> tuple[dict[str, Any], list[Array]]:
     description = {
         "executed": executor.executed,
         "cancel_through": executor.cancel_through,
-        "ops": executor.ops,
         "failed_item": executor.failed_item,
         "bound": [(index, bound.op.name) for index, bound in executor.bound.items()],
         "devices": values.devices,
@@ -187,7 +186,6 @@ def restore_executor(executor: Executor, description: Mapping[str, Any], arrays:
             executor.uploading.add(number)
     executor.executed = description["executed"]
     executor.cancel_through = description["cancel_through"]
-    executor.ops = description["ops"]
     executor.failed_item = description["failed_item"]
 
 

@@ -1,34 +1,59 @@
 """Ops as a session uses them, with what inference said of their results.
 
-Owns: `Bound`, whose plans are kept for the operands' specs seen so far, and `Missing`. Does not know values, devices or
-when an op runs (`server.executor`).
+Owns: `Bound`, whose plans are kept for the operands' specs seen so far, with its count of runs and their time; and
+`Missing`. Does not know values, devices or when an op runs (`server.executor`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from random import random
+from typing import Any, Final, TypeAlias
 
 from protocol.errors import NotFoundError
 from protocol.ops import Op
 from protocol.spec import Spec
 
+Plan: TypeAlias = tuple[tuple[Spec, ...], int, bool]
+"""The results' specs, their bytes as far as known before the kernel runs, and whether a run is small."""
+
 _MAX_PLANS: Final = 1024
+_SMALL: Final = 4096
+"""Bytes of each operand and of the results up to which a run is small: the clock would be a tenth of its time."""
+_EVERY: Final = 16
+"""Of so many small runs one is timed."""
 
 
 class Bound:
-    """An op that a session uses: its kernel, and what inference said for the operands seen so far."""
+    """An op that a session uses: its kernel, and what inference said for the operands seen so far.
 
-    __slots__ = ("kernel", "op", "plans", "several")
+    `count` is of its runs, and `nanoseconds` what they took in the kernel: measured where they are large, and of small
+    ones estimated from some, drawn by chance, so that the steps of a loop are met alike.
+    """
+
+    __slots__ = ("_stands_for", "count", "due", "kernel", "nanoseconds", "op", "plans", "several")
 
     def __init__(self, op: Op, kernel: Callable[..., Any]) -> None:
         self.op = op
         self.kernel = kernel
         self.several = False  # whether the op gives a tuple, of one result too
-        self.plans: dict[Any, tuple[tuple[Spec, ...], int]] = {}
+        self.plans: dict[Any, Plan] = {}
+        self.count = self.nanoseconds = 0
+        self.due = 1  # the count at which the next small run is timed
+        self._stands_for = 1
 
-    def plan_for(self, specs: tuple[Spec, ...], attrs: Mapping[str, Any]) -> tuple[tuple[Spec, ...], int]:
-        """The results' specs and their bytes, as far as known before the kernel runs. Raises as inference does."""
+    def timed(self, nanoseconds: int, small: bool) -> None:
+        """Note how long a run took. A small one stands for those before it that were not timed."""
+        if small:
+            self.nanoseconds += nanoseconds * self._stands_for
+            self._stands_for = 1 + int(random() * (2 * _EVERY - 1))
+            self.due = self.count + self._stands_for
+        else:
+            self.nanoseconds += nanoseconds
+            self.due += 1
+
+    def plan_for(self, specs: tuple[Spec, ...], attrs: Mapping[str, Any]) -> Plan:
+        """What is known before the kernel runs. Raises as inference does."""
         key: Any = (specs, tuple(attrs.items())) if attrs else specs
         try:
             found = self.plans.get(key)
@@ -40,7 +65,9 @@ class Bound:
             results = inferred if self.several else (inferred,)
             if len(self.plans) >= _MAX_PLANS:
                 self.plans.clear()
-            found = self.plans[key] = (results, sum(spec.nbytes for spec in results if spec.is_static))
+            size = sum(spec.nbytes for spec in results if spec.is_static)
+            small = all(spec.is_static and spec.nbytes <= _SMALL for spec in (*specs, *results))
+            found = self.plans[key] = (results, size, small)
         return found
 
 
@@ -52,7 +79,7 @@ class Missing(Bound):
     def __init__(self, name: str) -> None:
         super().__init__(Op(name, ("xs",), ("any",), True, _nothing, (), {}, False, (), "", ""), _nothing)
 
-    def plan_for(self, specs: tuple[Spec, ...], attrs: Mapping[str, Any]) -> tuple[tuple[Spec, ...], int]:
+    def plan_for(self, specs: tuple[Spec, ...], attrs: Mapping[str, Any]) -> Plan:
         name = self.op.name
         raise NotFoundError(f"this server has no op named {name!r}: it may be older than the client", name)
 

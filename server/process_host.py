@@ -136,7 +136,9 @@ class ProcessHost:
         self._closing = False
         self._saved = threading.Event()
         self._was_saved = False
-        self._report: dict[str, Any] = {"tensors": 0, "bytes": 0, "peak_bytes": 0, "ops": 0}
+        self._report: dict[str, Any] = {
+            "tensors": 0, "bytes": 0, "peak_bytes": 0, "ops": 0, "by_op": {}, "failures": {},
+        }  # fmt: skip
         self._child: Child = nursery.take(self._ended)
         self._channel = LoopChannel(self._child.socket, loop, self._message, self._lost)
         payloads.send = self._channel.send
@@ -241,11 +243,15 @@ class ProcessHost:
             self._was_saved = head[0]
             self._saved.set()
 
-    def _note(self, executed: int, report: dict[str, Any]) -> None:
+    def _note(self, executed: int, report: tuple[Any, ...]) -> None:
         if executed > self._executed:
             self._executed = executed
             self._busy_since = time.monotonic()
-        self._report = report
+        tensors, used, peak, ops, totals, failures = report
+        mine = self._report
+        mine["tensors"], mine["bytes"], mine["peak_bytes"], mine["ops"] = tensors, used, peak, ops
+        mine["by_op"].update(totals)
+        mine["failures"].update({(op, code): count for op, code, count in failures})
 
     def _lost(self) -> None:
         """The process is gone; why comes with `_ended`, soon."""

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from protocol.errors import OpError, PermissionDeniedError, SequenceGapError, UnauthenticatedError
 from server.access import ACCOUNT, Access
+from server.logs import note_error
 from server.settings import Settings
 from server.throttle import Throttle
 
@@ -41,7 +42,8 @@ def problem(error: OpError) -> tuple[int, dict[str, Any]]:
         "detail": error.message,
         "code": error.error_code,
     }
-    return status, body
+    request = note_error(error)
+    return status, body if request is None else {**body, "request_id": request}
 
 
 class Guard:

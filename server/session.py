@@ -28,7 +28,9 @@ from protocol.stream import DEFAULT_CREDIT, UNLIMITED, Stream
 from protocol.wire import Frame, Kind
 from server import persistence, switches
 from server.access import Access, Account
+from server.events import Events, Traffic
 from server.hosting import Hosting
+from server.logs import short_id
 from server.settings import Settings
 
 log = logging.getLogger("telegrad.session")
@@ -40,6 +42,9 @@ _MISSED_HEARTBEATS: Final = 3
 
 class Connection(Protocol):
     """What a session is attached to."""
+
+    carrier: str
+    """One of `server.events.CARRIERS`."""
 
     def send(self, frame: bytes) -> None:
         """Queue one frame; never blocks."""
@@ -58,8 +63,13 @@ class Session:
         hosting: Hosting,
         account: Account,
         saved: Path | None = None,
+        events: Events | None = None,
     ) -> None:
         self.id = identifier
+        self.label = short_id(identifier)
+        self.ended = False
+        self.events = events or Events()
+        self._traffic = Traffic()
         self.settings = settings
         self.devices = hosting.devices
         self.account = account
@@ -111,6 +121,9 @@ class Session:
             self.connection.close("another connection took over")
         self.attachment += 1
         self.connection = connection
+        if self.driver is None:
+            self._traffic = self.events.traffic[connection.carrier]
+            self.events.attached(self, connection.carrier, self.attachment)
         self.detached_at = None
         self._heard = time.monotonic()
         welcome = {
@@ -128,11 +141,13 @@ class Session:
             self._send(frame)
         return self.attachment
 
-    def detach(self, connection: Connection) -> None:
-        """The connection is gone; the session stays for its lease."""
+    def detach(self, connection: Connection, silent: float | None = None) -> None:
+        """The connection is gone, or was `silent` for so many seconds; the session stays for its lease."""
         if self.connection is connection:
             self.connection = None
             self.detached_at = time.monotonic()
+            if not self.ended and self.driver is None:
+                self.events.detached(self, silent)
 
     def receive(self, data: bytes) -> None:
         """Take one frame from the attached connection.
@@ -142,6 +157,8 @@ class Session:
             ProtocolError: the session must go.
         """
         self._heard = time.monotonic()
+        self._traffic.received += len(data)
+        self._traffic.frames_in += 1
         frame = self.stream.receive(data)
         if frame is None:
             return
@@ -164,15 +181,17 @@ class Session:
             return
         now = time.monotonic()
         if now - self._heard > _MISSED_HEARTBEATS * self.settings.heartbeat:
-            log.info("session %s: nothing heard for %.0f s", self.id[:8], now - self._heard)
             connection = self.connection
-            self.detach(connection)
+            self.detach(connection, now - self._heard)
             connection.close("no sign of life")
         elif now - self._said >= self.settings.heartbeat * 0.9 or self.stream.owes_acknowledgement:
             self._progress()
 
     def close(self, reason: str) -> None:
         """End the session and free what it holds."""
+        if not self.ended:
+            self.ended = True
+            self.events.session_ended(self, reason)
         if self.connection is not None:
             self.connection.close(reason)
             self.detach(self.connection)
@@ -207,12 +226,12 @@ class Session:
             }
             await asyncio.to_thread(persistence.write, folder / f"{name}.session", description, arrays)
         except OSError as error:
-            log.error("session %s could not be saved: %s", self.id[:8], error)
+            log.error("session %s could not be saved: %s", self.label, error)
             return False
         return True
 
     @classmethod
-    def restored(cls, path: Path, settings: Settings, hosting: Hosting, access: Access) -> Session:
+    def restored(cls, path: Path, settings: Settings, hosting: Hosting, access: Access, events: Events) -> Session:
         """The session that `save` wrote, detached; its files go.
 
         Raises:
@@ -223,7 +242,7 @@ class Session:
         account = next((a for a in access if a.name == description["token"]), None)
         if account is None:
             raise UnauthenticatedError(f"the token {description['token']!r} is no more")
-        session = cls(description["id"], settings, hosting, account, path.with_name(description["executor"]))
+        session = cls(description["id"], settings, hosting, account, path.with_name(description["executor"]), events)
         session.created = description["created"]
         session.attachment = description["attachment"]
         session.driver_state = description["driver"]
@@ -241,6 +260,7 @@ class Session:
         if not self._held and self.stream.outbox_bytes > _OUTBOX_LIMIT:
             self._held = True
             self.host.hold(True)
+            self.events.paused(self)
 
     def _progress(self, executed: int = 0) -> None:
         self.stream.execute(executed)
@@ -248,7 +268,6 @@ class Session:
             self._send(self.stream.control(Kind.ACK))
 
     def _break(self, error: OpError) -> None:
-        log.warning("session %s ends: %s", self.id[:8], error)
         self.broken = error
         if self.connection is not None:
             self._send(self.stream.control(Kind.REFUSED, wire.pack({"code": error.error_code, "message": str(error)})))
@@ -257,6 +276,8 @@ class Session:
     def _send(self, frame: bytes) -> None:
         self._said = time.monotonic()
         if self.connection is not None:
+            self._traffic.sent += len(frame)
+            self._traffic.frames_out += 1
             self.connection.send(frame)
 
 
@@ -270,6 +291,7 @@ class Sessions:
         self._hosting = hosting
         self.access = access
         access.on_removed = self._end_all
+        self.events = Events(settings.access_log)
         self.started = time.time()
         self._sessions: dict[str, Session] = {}
         self._keeper: asyncio.Task[None] | None = None
@@ -296,8 +318,9 @@ class Sessions:
             self._evict_for(account, text, evict)
         while len(self._sessions) >= most:
             self._evict_for(account, "the server is full: others have the sessions it allows", evict)
-        session = Session(secrets.token_urlsafe(24), self.settings, self._hosting, account)
+        session = Session(secrets.token_urlsafe(24), self.settings, self._hosting, account, events=self.events)
         self._sessions[session.id] = session
+        self.events.session_started(session)
         return session
 
     def _evict_for(self, account: Account, otherwise: str, evict: bool) -> None:
@@ -325,7 +348,6 @@ class Sessions:
         """Close a session and forget it."""
         self._sessions.pop(session.id, None)
         session.close(reason)
-        log.info("session %s ended: %s", session.id[:8], reason)
 
     def _end_all(self, account: Account, reason: str) -> None:
         self.published.forget(account)
@@ -350,9 +372,9 @@ class Sessions:
 
     def _end_runaway(self, session: Session) -> None:
         """End a session whose process has worked on one frame for too long."""
-        allowed, taken = self.settings.item_seconds, session.host.busy_seconds
-        if allowed and taken > allowed:
-            text = f"an op ran for more than {allowed:g} s, which is what this server allows: its session was ended"
+        limits = [limit for limit in (self.settings.item_seconds, session.quota.run_seconds) if limit]
+        if limits and session.host.busy_seconds > min(limits):
+            text = f"an op ran for more than {min(limits):g} s, which is what is allowed: its session was ended"
             session.host.kill(SessionLostError(text))
 
     def _restore(self) -> None:
@@ -363,13 +385,13 @@ class Sessions:
         left = set(folder.iterdir())
         for path in sorted(folder.glob("*.session")):
             try:
-                session = Session.restored(path, self.settings, self._hosting, self.access)
+                session = Session.restored(path, self.settings, self._hosting, self.access, self.events)
             except (OpError, OSError, ValueError, TypeError, KeyError) as error:
                 log.error("a saved session is lost: %s", error)
                 continue
             self._sessions[session.id] = session
             left.discard(path.with_suffix(".executor"))  # its process reads it, and removes it
-            log.info("session %s goes on", session.id[:8])
+            log.info("session %s goes on", session.label)
         for path in left:
             path.unlink(missing_ok=True)
 

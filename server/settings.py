@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from protocol.sizes import parse_size
+from server import logs
 from server.tokens import tokens_of
 
 DEFAULT_PORT: Final = 8470
@@ -39,6 +40,8 @@ class Settings:
     max_sessions: int = 64
     heartbeat: float = 10.0
     log_level: str = "warning"
+    log_format: str = "text"
+    access_log: bool = False
     allowed_origins: tuple[str, ...] = ()
     tls_cert: str | None = None
     tls_key: str | None = None
@@ -171,7 +174,19 @@ def parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
         "--log-level",
         choices=("debug", "info", "warning", "error"),
         default=default("LOG_LEVEL", "info"),
-        help="[TELEGRAD_LOG_LEVEL]",
+        help="the least a log line must be, on standard error [TELEGRAD_LOG_LEVEL]",
+    )
+    add(
+        "--log-format",
+        choices=logs.FORMATS,
+        default=default("LOG_FORMAT", "text"),
+        help="json: one object a line [TELEGRAD_LOG_FORMAT]",
+    )
+    add(
+        "--access-log",
+        action="store_true",
+        default=default("ACCESS_LOG", "") not in ("", "0"),
+        help="a log line for every request [TELEGRAD_ACCESS_LOG=1]",
     )
     add(
         "--stop-with-stdin",
@@ -201,7 +216,8 @@ def parse(arguments: Sequence[str] | None = None, environ: Mapping[str, str] = o
         host=given.host, port=given.port, uds=given.uds, device=given.device,
         token=secrets.token_urlsafe(24) if made else token, tokens_file=given.tokens_file,
         session_ttl=given.session_ttl, memory_limit=given.memory_limit, max_sessions=given.max_sessions,
-        heartbeat=given.heartbeat, log_level=given.log_level, allowed_origins=tuple(given.allow_origin),
+        heartbeat=given.heartbeat, log_level=given.log_level,
+        log_format=given.log_format, access_log=given.access_log, allowed_origins=tuple(given.allow_origin),
         tls_cert=given.tls_cert, tls_key=given.tls_key, stop_with_stdin=given.stop_with_stdin, data_dir=given.data_dir,
         isolation=given.isolation or _isolation(given.stop_with_stdin), item_seconds=given.item_seconds,
         save_seconds=given.save_seconds, published_limit=given.published_limit,

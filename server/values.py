@@ -72,6 +72,7 @@ class Store:
     def __init__(self, limit: int, share: Share | None = None) -> None:
         self.limit = limit
         self.share = share
+        self.most = MAX_TENSORS
         self.granted = limit if share is None else 0
         self.used = 0
         self.peak = 0  # since the last split
@@ -92,7 +93,10 @@ class Store:
         return found
 
     def charge(self, size: int) -> None:
-        """Raise ResourceExhaustedError unless `size` more bytes fit."""
+        """Raise ResourceExhaustedError unless a tensor of `size` more bytes fits."""
+        held = len(self.entries)
+        if held >= self.most:
+            raise ResourceExhaustedError(f"too many tensors: 1 asked, {held} used, {self.most} allowed in this session")
         if self.used + size <= self.granted:
             return
         if self.used + size > self.limit:

@@ -16,14 +16,15 @@ ROOT = Path(__file__).parent.parent
 
 
 class ServerProcess:
-    """`python -m server` on a free loopback port, ended with the test."""
+    """`python -m server` on a free loopback port, ended with the test. Its log goes to `log`, a file, or is shown."""
 
-    def __init__(self, *options: str, token: str | None = None, **environment: str) -> None:
+    def __init__(self, *options: str, token: str | None = None, log: Any = None, **environment: str) -> None:
         self.token = token or secrets.token_urlsafe(16)
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "server", "--port", "0", "--device", "cpu", "--stop-with-stdin", *options],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=log,
             env={
                 **os.environ,
                 "TELEGRAD_TOKEN": self.token,

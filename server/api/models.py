@@ -220,6 +220,7 @@ class Problem(BaseModel):
     detail: str
     code: Annotated[int, Field(description="The number of the class, as in the table of docs/http.md.")]
     item: Annotated[int | None, Field(description="The item of the request that was wrong, from 0.")] = None
+    request_id: Annotated[str | None, Field(description="The request's, as in the header X-Request-ID.")] = None
 
 
 class Failure(BaseModel):

@@ -1,7 +1,7 @@
 """Errors of HTTP requests in their one shape: problem details (RFC 9457) with a `code`.
 
-Owns: `HttpError`, and the handlers for what routing, validation and bugs raise. Does not know what requests do.
-`server.security` makes the same shape of the errors that have a place in `protocol.errors`.
+Owns: `HttpError`, and the handlers for what routing and validation raise. Does not know what requests do.
+`server.security` makes the same shape of the errors that have a place in `protocol.errors`, `server.requests` of bugs.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from protocol.errors import InvalidArgumentError, NotFoundError, OpError, code_of, error_from
+from server.logs import note_error
 from server.security import STATUS, problem
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -47,7 +48,11 @@ def failed(failure: dict[str, Any]) -> HttpError:
 
 
 def _respond(status: int, error: Exception, headers: Any = None, **more: Any) -> Response:
-    return _response(status, {"type": "about:blank", "status": status, **details(error), **more}, headers)
+    noted = OpError(str(error))
+    noted.error_code = code_of(error)
+    request = note_error(noted)
+    about = {} if request is None else {"request_id": request}
+    return _response(status, {"type": "about:blank", "status": status, **details(error), **about, **more}, headers)
 
 
 def _response(status: int, body: dict[str, Any], headers: Any = None) -> Response:
@@ -77,16 +82,3 @@ def add_problem_handlers(app: FastAPI) -> None:
         text = _DETAILS.get(error.status_code, str(error.detail or HTTPStatus(error.status_code).phrase))
         kind = NotFoundError if error.status_code == 404 else InvalidArgumentError
         return _respond(error.status_code, kind(text), error.headers)
-
-    @app.exception_handler(Exception)
-    async def broken(_: Request, error: Exception) -> Response:
-        return _respond(500, _Bug("the server has a bug; its log says more"))
-
-
-class _Bug(OpError):
-    """A bug of ours, told without its text, which may say what is nobody's business."""
-
-    error_code = 13
-
-
-_Bug.__name__ = "InternalError"

@@ -61,7 +61,8 @@ def test_anothers_session_is_answered_like_one_that_never_was(two):
                     for each in (alice.session, "x" * len(alice.session))
                 ]  # fmt: skip
                 assert [a.status_code for a in said] == [404, 404], (method, route)
-                assert said[0].content == said[1].content and said[0].json()["code"] == 64, (method, route)
+                problems = [{**answer.json(), "request_id": None} for answer in said]
+                assert problems[0] == problems[1] and problems[0]["code"] == 64, (method, route)
         # None of it did anything.
         assert own.get(path).json() == {"received": 4}
         assert own.get(f"/v1/sessions/{alice.session}/reads/1").content == large.tobytes()
@@ -207,6 +208,33 @@ def test_limits_of_a_session(tmp_path):
         assert (answer.status_code, answer.json()["code"]) == (507, EXHAUSTED)
         limits = one.alice.status()["limits"]
         assert (limits["session_bytes"], limits["run_seconds"], limits["session_tensors"]) == (2**20, 2.0, 100)
+
+
+@pytest.mark.parametrize("isolation", ["process", "thread"])
+def test_tensors_of_a_session_are_counted(tmp_path, isolation):
+    with owners(tmp_path, "--isolation", isolation, alice={"max_tensors": 5}) as one, Raw(one.alice) as raw:
+        raw.send([BIND, 0, "negative"], *[[CONST, i, ONES] for i in (1, 2, 3, 4)], [RUN, 0, 5, [1]])
+        raw.send([RUN, 0, 6, [1]], [CONST, 7, ONES])
+        failed = raw.replies(2)
+        assert [(r[0], r[2]) for r in failed] == [(Item.FAILED, EXHAUSTED)] * 2
+        assert "1 asked, 5 used, 5 allowed" in failed[0][3]
+        raw.send([wire.RELEASE, [2, 3, 6, 7]], [RUN, 0, 8, [4]], [READ, 1, 8])
+        assert np.array_equal(raw.replies(1)[0][2], -ONES)
+
+
+def test_what_runs_too_long_ends_its_session_alone(tmp_path):
+    options = ("--isolation", "process", "--heartbeat", "2")
+    with (
+        owners(tmp_path, *options, alice={"run_seconds": 1}, bob={}) as two,
+        Raw(two.alice) as raw,
+        Raw(two.bob) as bob,
+    ):
+        for client in (raw, bob):
+            client.send([BIND, 0, "matmul"], [BIND, 1, "fill"], [RUN, 1, 1, [np.array(1.0)], {"dims": [2500, 2500]}])
+        raw.send(*[[RUN, 0, 2 + i, [1, 1]] for i in range(60)])
+        refused = raw.end(30)
+        assert refused["code"] == 64 and "more than 1 s" in refused["message"]
+        assert np.array_equal(bob.ask([CONST, 9, ONES], [READ, 1, 9]), ONES)
 
 
 # --- files -----------------------------------------------------------------------------------------------------------
