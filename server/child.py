@@ -38,6 +38,7 @@ _JOIN: Final = 2.0
 
 def serve(connection: socket.socket, device: str) -> None:
     """Open the devices, say so, and serve one session. Returns when the server closes the channel."""
+    np.seterr(all="ignore")  # this thread runs light ops: divisions by zero are the user's business
     channel = Channel(connection)
     devices = open_devices(device)
     channel.send(Kind.READY, ([{"name": d.name, **d.memory()} for d in devices],))
