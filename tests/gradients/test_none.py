@@ -22,7 +22,7 @@ OURS = {
 # Not functions of tensors with float results, or not functions at all.
 SPACES = ("autograph", "config", "data", "debugging", "errors", "keras", "nest", "summary", "test", "train")
 OTHERS = """
-Profile print profile
+Profile print profile list_published publish published unpublish
 autodiff.GradientTape IndexedSlices Module TensorSpec UnconnectedGradients Variable
 random.Algorithm random.Generator random.create_rng_state random.experimental random.fold_in
 random.get_global_generator random.set_global_generator random.set_seed random.split
