@@ -27,7 +27,9 @@ def save(tf: Any, seconds: float) -> list[float]:
         def emptied() -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
-        return repeat(lambda: checkpoint.write(f"{folder}/{next(numbers)}/c"), seconds, emptied)
+        once = lambda: checkpoint.write(f"{folder}/{next(numbers)}/c")
+        once()  # as in `benchmarks.work.transfer`
+        return repeat(once, seconds, emptied)
 
 
 def restore(tf: Any, seconds: float) -> list[float]:
@@ -41,6 +43,7 @@ def restore(tf: Any, seconds: float) -> list[float]:
             for variable in variables:
                 variable[0].numpy()
 
+        once()
         return repeat(once, seconds)
 
 
@@ -59,6 +62,7 @@ def raw_download(raw: sockets.RawLibrary, seconds: float) -> list[float]:
             raw.bulk.sendall(b"D")
             sockets.receive_fresh(raw.bulk, SIZE)
 
+    once()
     return repeat(once, seconds)
 
 
@@ -72,4 +76,5 @@ def raw_upload(raw: sockets.RawLibrary, seconds: float) -> list[float]:
             raw.bulk.sendall(data)
             raw.bulk.recv(1)
 
+    once()
     return repeat(once, seconds)
