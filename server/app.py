@@ -17,16 +17,15 @@ Owns: paths, status codes and content types. Does not know what frames hold or h
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 from typing import Any, Final
 
 from fastapi import FastAPI, Request, Response, WebSocket
 from starlette.requests import ClientDisconnect
 
 import protocol
-from protocol import wire
-from protocol.errors import InvalidArgumentError, NotFoundError, ProtocolError
+from protocol.errors import AbortedError, InvalidArgumentError, NotFoundError, ProtocolError
 from protocol.wire import MAX_FRAME
 from server import connections
 from server.access import Access, account_of
@@ -43,12 +42,11 @@ from server.requests import Requests
 from server.security import Guard
 from server.session import Sessions
 from server.settings import Settings
+from server.sinks import pour
 from server.status_routes import add_status_routes
 
 _FRAMES: Final = "application/vnd.telegrad.frames"
 _READ_WAIT: Final = 600.0
-_PIECE: Final = 2**23
-_SMALL: Final = 2**18
 _MAX_BODY: Final = 4 * MAX_FRAME
 _RANGE: Final = re.compile(r"bytes=(\d{1,18})-")
 _CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})")
@@ -151,18 +149,19 @@ def _add_payload_routes(app: FastAPI, sessions: Sessions) -> None:
         target = session.payloads.open(upload, total)
         if target is None:
             return {"received": total}
-        size = last + 1 - offset
-        room = target.room(offset, last + 1)
+        sink = target.sink(offset, last + 1)
         read_body = body_reader(request.scope)
-        if read_body is not None and room is not None and request.headers.get("content-length") == str(size):
-            target.fill(offset, await read_body(room))
-            response.headers["connection"] = "close"
-            return {"received": target.received}
-        async for chunk in request.stream():
-            if offset + len(chunk) > last + 1:
-                raise InvalidArgumentError(f"more bytes than the {match[0]!r} announced")
-            target.write(offset, chunk)
-            offset += len(chunk)
+        try:
+            if read_body is not None and request.headers.get("content-length") == str(sink.left):
+                response.headers["connection"] = "close"
+                await read_body(sink)
+            else:
+                async for chunk in request.stream():
+                    if len(chunk) > sink.left:
+                        raise InvalidArgumentError(f"more bytes than the {match[0]!r} announced")
+                    await pour(sink, chunk)
+        finally:
+            sink.close()
         return {"received": target.received}
 
     @app.get("/v1/sessions/{identifier}/uploads/{upload}")
@@ -171,16 +170,15 @@ def _add_payload_routes(app: FastAPI, sessions: Sessions) -> None:
 
     @app.get("/v1/sessions/{identifier}/reads/{read}")
     async def get_read(request: Request, session: Named, read: int) -> Response:
-        arrays = await session.payloads.get(read, _READ_WAIT)
-        if arrays is None:
+        pinned = await session.payloads.get(read, _READ_WAIT)
+        if pinned is None:
             raise NotFoundError(f"read {read} has no value to fetch")
-        parts = [wire.array_bytes(a) for a in arrays]
-        size = sum(map(len, parts))
+        size = pinned.nbytes
         start = _range_start(request, size)
         headers = {"content-length": str(size - start), "accept-ranges": "bytes"}
         if start:
             headers["content-range"] = f"bytes {start}-{size - 1}/{size}"
-        return _Bytes(parts, start, 206 if start else 200, headers)
+        return _Bytes(pinned.pieces(start), 206 if start else 200, headers)
 
 
 def _range_start(request: Request, size: int) -> int:
@@ -194,33 +192,18 @@ def _range_start(request: Request, size: int) -> int:
 
 
 class _Bytes(Response):
-    """A body that is sent as it lies in memory, a few pieces at a time."""
+    """A body that is sent a few pieces at a time, as they come. When they end early, so does the connection."""
 
-    def __init__(self, parts: list[memoryview], start: int, status_code: int, headers: dict[str, str]) -> None:
+    def __init__(self, pieces: AsyncIterator[memoryview | bytes], status_code: int, headers: dict[str, str]) -> None:
         super().__init__(status_code=status_code, headers=headers, media_type="application/octet-stream")
-        self._parts = parts
-        self._start = start
-
-    def _pieces(self) -> Iterator[memoryview]:
-        """The bytes from the start on. Small parts next to each other are put together, so that each costs no turn."""
-        skipped = self._start
-        small = bytearray()
-        for part in self._parts:
-            rest, skipped = part[skipped:], max(0, skipped - len(part))
-            if len(rest) < _SMALL:
-                small += rest
-                if len(small) < _SMALL:
-                    continue
-                rest = memoryview(b"")
-            if small:
-                yield memoryview(bytes(small))
-                small.clear()
-            for start in range(0, len(rest), _PIECE):
-                yield rest[start : start + _PIECE]
-        yield memoryview(bytes(small))
+        self._pieces = pieces
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        for piece in self._pieces():
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        try:
+            async with aclosing(self._pieces) as pieces:  # type: ignore[type-var]
+                async for piece in pieces:
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+        except AbortedError:
+            return
         await send({"type": "http.response.body", "body": b"", "more_body": False})

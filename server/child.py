@@ -7,10 +7,10 @@ without an event loop between them.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +18,7 @@ from typing import Any, Final
 import numpy as np
 
 from protocol import wire
-from protocol.errors import AbortedError, OpError, ProtocolError
+from protocol.errors import OpError
 from protocol.spec import Spec
 from protocol.wire import Frame
 from server import persistence, shared_memory
@@ -29,9 +29,10 @@ from server.far_shelf import FarShelf
 from server.files import Files
 from server.host import ThreadHost
 from server.ledger import Ledger, Place, Share
-from server.payloads import Upload
+from server.payloads import Payloads, Pinned, Upload
 from server.process_kinds import Kind
 from server.values import MAX_TENSORS
+from server.window import PIECE
 
 _JOIN: Final = 2.0
 
@@ -110,13 +111,17 @@ class _Session:
         elif kind == Kind.HOLD:
             self._host.hold(head[0])
         elif kind == Kind.UPLOAD:
-            self._payloads.opened(head[0], head[1], files[0] if files else None)
-        elif kind == Kind.FILLED:
-            self._payloads.filled(head[0])
+            self._payloads.opened(*head)
+        elif kind == Kind.FILL:
+            self._payloads.filled(*head)
+        elif kind == Kind.FETCH:
+            self._payloads.fetched(*head)
+        elif kind == Kind.WINDOW:
+            self._payloads.attach(files[0])
         elif kind == Kind.TELL:
             self._shelf.told(head, body, files)
         elif kind == Kind.SAVE:
-            self._channel.send(Kind.SAVED, (self._save(*head),))
+            self._channel.send(Kind.SAVED, (self._save(*head), self._payloads.received_bytes()))
 
     def _save(self, path: str, timeout: float) -> bool:
         try:
@@ -151,70 +156,29 @@ class _Session:
         self._channel.send(Kind.BROKEN, (error.error_code, error.message))
 
 
-class _Payloads:
-    """What the executor sees of payloads: `server.payloads.Payloads`, in another process than HTTP's."""
+class _Payloads(Payloads):
+    """Uploads and pinned reads, of which the server's process is told; it has checked what comes from a client."""
 
     def __init__(self, channel: Channel) -> None:
+        super().__init__(sys.maxsize)
         self._channel = channel
-        self._lock = threading.Lock()
-        self._opened: dict[int, np.ndarray[Any, Any]] = {}
-        self._filled: set[int] = set()
-        self._uploads: dict[int, _Upload] = {}
-        self._over: set[int] = set()
-        self._closed = False
+        self._window: np.ndarray[Any, Any] | None = None
 
     # --- for the executor --------------------------------------------------------------------------------------------
 
     def declare(self, upload: int, spec: Spec, device: Device, store: Any) -> Upload:
         """The upload that an item of the stream marks."""
-        if type(upload) is not int or upload < 0:
-            raise ProtocolError(f"{upload!r} is no upload")
-        with self._lock:
-            if upload in self._uploads or upload in self._over:
-                raise ProtocolError(f"upload {upload} is declared twice, or with another size than it has")
-            there = self._opened.get(upload)
-            if there is not None and there.nbytes != spec.nbytes:
-                raise ProtocolError(f"upload {upload} is declared twice, or with another size than it has")
-            try:
-                store.charge(spec.nbytes)
-            except OpError:
-                self._end(upload, spec.nbytes)
-                raise
-            found = self._uploads[upload] = _Upload(upload, spec, device)
-            self._channel.send(Kind.DECLARED, (upload, spec.nbytes))
-            if there is not None:
-                found.take(self._opened.pop(upload))
-            if upload in self._filled:
-                self._filled.discard(upload)
-                found.finish()
-            return found
-
-    def finish(self, upload: _Upload) -> None:
-        """Forget an upload that has become a value, or whose tensor was released before it did."""
-        with self._lock:
-            if self._uploads.pop(upload.number, None) is not None:
-                self._end(upload.number, upload.nbytes)
+        found = super().declare(upload, spec, device, store)
+        self._channel.send(Kind.DECLARED, (upload, spec.nbytes))
+        return found
 
     def _end(self, upload: int, nbytes: int) -> None:
-        self._opened.pop(upload, None)
-        self._over.add(upload)
+        super()._end(upload, nbytes)
         self._channel.send(Kind.OVER, (upload, nbytes))
 
-    def offer(self, read: int, arrays: list[np.ndarray[Any, Any]]) -> None:
-        """Put a read's values where the server can serve them."""
-        sizes = tuple([a.nbytes for a in arrays])
-        if not sum(sizes):
-            self._channel.send(Kind.OFFER, (read, sizes))
-            return
-        descriptor, shared = shared_memory.create(sum(sizes))
-        try:
-            start = 0
-            for each in arrays:
-                np.copyto(shared[start : start + each.nbytes], each.reshape(-1).view(np.uint8))
-                start += each.nbytes
-            self._channel.send(Kind.OFFER, (read, sizes), files=(descriptor,))
-        finally:
-            os.close(descriptor)
+    def _pin(self, read: int, pinned: Pinned) -> None:
+        super()._pin(read, pinned)
+        self._channel.send(Kind.OFFER, (read, pinned.nbytes))
 
     def refuse(self, read: int) -> None:
         """Tell a GET that there will be no value."""
@@ -222,55 +186,42 @@ class _Payloads:
 
     def withdraw(self, read: int) -> None:
         """The client has the value."""
+        super().withdraw(read)
         self._channel.send(Kind.WITHDRAW, (read,))
-
-    def close(self) -> None:
-        """Wake whoever waits."""
-        self._closed = True
-        with self._lock:
-            uploads = list(self._uploads.values())
-        for each in uploads:
-            each.abort()
 
     # --- from the server ---------------------------------------------------------------------------------------------
 
-    def opened(self, upload: int, nbytes: int, descriptor: int | None) -> None:
-        """A PUT has begun: here is the memory that it fills."""
-        buffer = np.empty(0, np.uint8)
-        if descriptor is not None:
-            buffer = shared_memory.attach(descriptor, nbytes)
-            os.close(descriptor)
-        with self._lock:
-            found = self._uploads.get(upload)
-            if found is not None and found.nbytes == nbytes:
-                found.take(buffer)
-            elif found is None and upload not in self._over:
-                self._opened[upload] = buffer
+    def attach(self, descriptor: int) -> None:
+        """Here is the window."""
+        self._window = shared_memory.attach(descriptor, os.fstat(descriptor).st_size)
+        os.close(descriptor)
 
-    def filled(self, upload: int) -> None:
-        """A PUT is complete."""
-        with self._lock:
-            found = self._uploads.get(upload)
-            if found is not None:
-                found.finish()
-            elif upload not in self._over:
-                self._filled.add(upload)
+    def opened(self, upload: int, nbytes: int) -> None:
+        """A PUT has begun."""
+        with contextlib.suppress(OpError):  # it is declared with another size: whoever waits for it waits
+            self.open(upload, nbytes)
 
+    def filled(self, upload: int, offset: int, piece: int, count: int) -> None:
+        """Bytes of an upload are in a piece of the window."""
+        found = self._uploads.get(upload)  # none: it is over already
+        if found is not None and offset + count <= found.nbytes:
+            found.view[offset : offset + count] = self._piece(piece, count)
+            found.fill(offset, count)
+        self._channel.send(Kind.DONE, (piece, count))
 
-class _Upload(Upload):
-    """An upload whose memory comes from the server's process, perhaps later."""
+    def fetched(self, read: int, start: int, piece: int, count: int) -> None:
+        """Bytes of a pinned read are to be put into a piece."""
+        pinned = self._offers.get(read)
+        if pinned is None:
+            count = 0
+        else:
+            pinned.copy(start, self._piece(piece, count))
+        self._channel.send(Kind.DONE, (piece, count))
 
-    def __init__(self, number: int, spec: Spec, device: Device) -> None:
-        super().__init__(spec.nbytes, np.empty(0, np.uint8))
-        self.number = number
-        self.spec, self.device = spec, device
+    def _piece(self, piece: int, count: int) -> memoryview:
+        assert self._window is not None
+        return memoryview(self._window)[piece * PIECE : piece * PIECE + count]  # type: ignore[arg-type]
 
-    def take(self, buffer: np.ndarray[Any, Any]) -> None:
-        """Here is the memory."""
-        self._buffer = buffer
-
-    def array(self) -> np.ndarray[Any, Any]:
-        """The finished array."""
-        if self.nbytes and self._aborted:
-            raise AbortedError("the session ended during an upload")
-        return super().array()
+    def received_bytes(self) -> dict[int, int]:
+        """How much of each upload has come."""
+        return {number: found.received for number, found in self._uploads.items()}

@@ -3,9 +3,9 @@
 Owns: `PayloadProtocol` and the `BODY` entry of a request's scope. Does not know what bodies hold.
 
 An ASGI application gets a body in pieces, each copied several times and each at the price of a turn of the event loop:
-a quarter of a second for 64 MB where the socket itself takes a tenth of that. `scope[BODY](view)` instead lets the
-transport read into `view` until it is full. The HTTP parser does not see those bytes, so the connection serves no
-further request: answer with `Connection: close`.
+a quarter of a second for 64 MB where the socket itself takes a tenth of that. `scope[BODY](sink)` instead lets the
+transport read into where the sink has room (`server.sinks`) until it is full. The HTTP parser does not see those bytes,
+so the connection serves no further request: answer with `Connection: close`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from typing import Any, Final, TypeAlias
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from server.sinks import Sink, pour
+
 BODY: Final = "telegrad.body"
-ReadBody: TypeAlias = Callable[[memoryview], Awaitable[int]]
+ReadBody: TypeAlias = Callable[[Sink], Awaitable[None]]
 
 
 class PayloadProtocol(HttpToolsProtocol):
@@ -28,51 +30,56 @@ class PayloadProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         self.scope[BODY] = self._read_body
 
-    async def _read_body(self, view: memoryview) -> int:
-        """Fill `view` from the body, as far as it comes before the connection ends; the number of bytes."""
+    async def _read_body(self, sink: Sink) -> None:
+        """Fill the sink from the body, as far as it comes before the connection ends."""
         cycle = self.cycle
         early = bytes(cycle.body)
         cycle.body = type(cycle.body)()
-        view[: len(early)] = early
-        filled = len(early)
-        if filled < len(view) and not cycle.disconnected:
-            filler = _Filler(self, view[filled:])
+        await pour(sink, early[: sink.left])
+        while sink.left and not cycle.disconnected:
+            filler = _Filler(self, sink)
             self.transport.set_protocol(filler)
             self.flow.resume_reading()
             try:
-                filled += await filler.done
+                await filler.done
             finally:
                 if not self.transport.is_closing():
                     self.transport.set_protocol(self)
-        return filled
+            if filler.ended:
+                return
+            await sink.ready()
 
 
 class _Filler(asyncio.BufferedProtocol):
-    """Reads into the view until it is full."""
+    """Reads into the sink until it is full or not ready."""
 
-    def __init__(self, http: PayloadProtocol, view: memoryview) -> None:
+    def __init__(self, http: PayloadProtocol, sink: Sink) -> None:
         self._http = http
-        self._view = view
-        self._filled = 0
-        self.done: asyncio.Future[int] = http.loop.create_future()
+        self._sink = sink
+        self.ended = False
+        self.done: asyncio.Future[None] = http.loop.create_future()
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Where the transport may write."""
-        return self._view[self._filled :] if self._filled < len(self._view) else memoryview(bytearray(4096))
+        return self._sink.room() if self._sink.left else memoryview(bytearray(4096))
 
     def buffer_updated(self, nbytes: int) -> None:
         """The transport wrote `nbytes`."""
-        self._filled = min(self._filled + nbytes, len(self._view))
-        if self._filled == len(self._view):
+        if self._sink.left and not self._sink.took(nbytes):
+            self._http.flow.pause_reading()
+            self._finish()
+        elif not self._sink.left:
             self._finish()
 
     def eof_received(self) -> bool:
         """The peer has no more."""
+        self.ended = True
         self._finish()
         return False
 
     def connection_lost(self, error: Exception | None) -> None:
         """The connection is gone: what came stays, and the HTTP protocol hears of it."""
+        self.ended = True
         self._finish()
         self._http.connection_lost(error)
 
@@ -86,7 +93,7 @@ class _Filler(asyncio.BufferedProtocol):
 
     def _finish(self) -> None:
         if not self.done.done():
-            self.done.set_result(self._filled)
+            self.done.set_result(None)
 
 
 def body_reader(scope: Any) -> ReadBody | None:

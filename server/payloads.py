@@ -9,16 +9,21 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 
+from protocol import wire
 from protocol.errors import AbortedError, InvalidArgumentError, ProtocolError, ResourceExhaustedError
 from protocol.spec import Spec
 from server.devices import Device
+from server.sinks import MemorySink, Sink
 
 _MAX_OPEN: Final = 4096
 _REMEMBERED: Final = 1024
+_PIECE: Final = 2**23
+_SMALL: Final = 2**18
 
 
 class Upload:
@@ -35,25 +40,21 @@ class Upload:
         self._finished = threading.Event()
         self._aborted = False
 
-    def write(self, offset: int, data: bytes | memoryview) -> None:
-        """Put `data` at `offset`. What was received before is skipped; a gap or too many bytes is an error."""
-        end = offset + len(data)
-        if offset > self.received or end > self.nbytes:
+    def sink(self, offset: int, end: int) -> Sink:
+        """Where the bytes from `offset` to `end` go. What was received before may come again. Raises
+        InvalidArgumentError when they leave a gap, or are too many.
+        """
+        if not offset <= end <= self.nbytes or offset > self.received:
             raise InvalidArgumentError(
                 f"bytes {offset} to {end} don't follow the {self.received} received of {self.nbytes}"
             )
-        if end > self.received:
-            self.view[self.received : end] = data[self.received - offset :] if self.received > offset else data
-            self.received = end
-            if end == self.nbytes:
-                self.finish()
+        return self._sink(offset, end)
 
-    def room(self, offset: int, end: int) -> memoryview | None:
-        """Where the bytes from `offset` to `end` go, to be told of by `fill`; None when they leave a gap."""
-        return self.view[offset:end] if offset <= self.received and end <= self.nbytes else None
+    def _sink(self, offset: int, end: int) -> Sink:
+        return _UploadSink(self, offset, end)
 
     def fill(self, offset: int, count: int) -> None:
-        """Note that `count` bytes at `offset` have been written into what `room` gave."""
+        """Note that `count` bytes at `offset` are there."""
         if offset <= self.received < offset + count:
             self.received = offset + count
             if self.received == self.nbytes:
@@ -80,6 +81,70 @@ class Upload:
         return self._buffer.view(self.spec.dtype.numpy).reshape(self.spec.shape)
 
 
+class _UploadSink(MemorySink):
+    """Fills a part of an upload's memory."""
+
+    def __init__(self, upload: Upload, offset: int, end: int) -> None:
+        super().__init__(upload.view[offset:end])
+        self._upload = upload
+        self._offset = offset
+
+    def took(self, count: int) -> bool:
+        """So many bytes were put there."""
+        self._upload.fill(self._offset, count)
+        self._offset += count
+        return super().took(count)
+
+
+class Pinned:
+    """The value of a read, or its values one after the other, kept until the client has them."""
+
+    def __init__(self, parts: Sequence[np.ndarray[Any, Any]]) -> None:
+        self._parts = [wire.array_bytes(a) for a in parts]
+        self.nbytes = sum(map(len, self._parts))
+
+    def arrays(self) -> list[np.ndarray[Any, Any]]:
+        """The values' bytes."""
+        return [np.frombuffer(part, np.uint8) for part in self._parts]
+
+    async def whole(self) -> np.ndarray[Any, Any]:
+        """All of the bytes."""
+        if len(self._parts) == 1:
+            return self.arrays()[0]
+        found, end = np.empty(self.nbytes, np.uint8), 0
+        async for piece in self.pieces(0):
+            found[end : end + len(piece)] = np.frombuffer(piece, np.uint8)
+            end += len(piece)
+        return found
+
+    def copy(self, start: int, into: memoryview) -> None:
+        """Fill `into` with the bytes from `start` on."""
+        for part in self._parts:
+            rest, start = part[start:], max(0, start - len(part))
+            count = min(len(rest), len(into))
+            into[:count] = rest[:count]
+            into = into[count:]
+            if not into:
+                return
+
+    async def pieces(self, start: int) -> AsyncIterator[memoryview | bytes]:
+        """The bytes from `start` on. Small parts next to each other are put together, so that each costs no turn."""
+        small = bytearray()
+        for part in self._parts:
+            rest, start = part[start:], max(0, start - len(part))
+            if len(rest) < _SMALL:
+                small += rest
+                if len(small) < _SMALL:
+                    continue
+                rest = memoryview(b"")
+            if small:
+                yield bytes(small)
+                small.clear()
+            for first in range(0, len(rest), _PIECE):
+                yield rest[first : first + _PIECE]
+        yield bytes(small)
+
+
 class Payloads:
     """A session's open uploads and pinned reads; `limit` bounds the bytes of uploads that the stream has not declared
     yet.
@@ -91,7 +156,7 @@ class Payloads:
         self._uploads: dict[int, Upload] = {}
         self._undeclared = 0
         self._lock = threading.Lock()
-        self._offers: dict[int, list[np.ndarray[Any, Any]]] = {}
+        self._offers: dict[int, Pinned] = {}
         self._refused: deque[int] = deque(maxlen=_REMEMBERED)
         self._over: dict[int, int] = {}  # the last uploads that became a value, or never will, and their sizes
         self._waiting: dict[int, asyncio.Event] = {}
@@ -175,11 +240,14 @@ class Payloads:
 
     # --- reads -------------------------------------------------------------------------------------------------------
 
-    def offer(self, read: int, arrays: list[np.ndarray[Any, Any]]) -> None:
+    def offer(self, read: int, arrays: Sequence[np.ndarray[Any, Any]]) -> None:
         """Pin a read's value, or values, until the client has it."""
+        self._pin(read, Pinned(arrays))
+
+    def _pin(self, read: int, pinned: Pinned) -> None:
         if len(self._offers) >= _MAX_OPEN:
             raise ResourceExhaustedError(f"more than {_MAX_OPEN} reads are pinned")
-        self._offers[read] = arrays
+        self._offers[read] = pinned
         self._notify(read)
 
     def refuse(self, read: int) -> None:
@@ -201,8 +269,8 @@ class Payloads:
         if event is not None:
             event.set()
 
-    async def get(self, read: int, timeout: float) -> list[np.ndarray[Any, Any]] | None:
-        """The pinned values of `read`, awaited until it is executed; None when it failed or did not come in `timeout`
+    async def get(self, read: int, timeout: float) -> Pinned | None:
+        """The pinned value of `read`, awaited until it is executed; None when it failed or did not come in `timeout`
         seconds.
         """
         event = self._waiting.setdefault(read, asyncio.Event())
@@ -214,6 +282,41 @@ class Payloads:
         finally:
             self._waiting.pop(read, None)
         return self._offers.get(read)
+
+    # --- across a restart of the server ------------------------------------------------------------------------------
+
+    def state(self) -> tuple[dict[str, Any], list[np.ndarray[Any, Any]]]:
+        """Uploads under way with what has come of them, and pinned reads: for `restore`."""
+        uploads, offers, arrays = [], [], []
+        for number, upload in list(self._uploads.items()):
+            uploads.append((number, upload.nbytes, len(arrays)))
+            arrays.append(np.frombuffer(upload.view[: upload.received], np.uint8))
+        for read, pinned in list(self._offers.items()):
+            parts = pinned.arrays()
+            offers.append((read, len(arrays), len(parts)))
+            arrays.extend(parts)
+        over = list(self._over.items())
+        return {"uploads": uploads, "offers": offers, "over": over, "refused": list(self._refused)}, arrays
+
+    def restore(self, state: Mapping[str, Any], arrays: Sequence[np.ndarray[Any, Any]]) -> None:
+        """Take up what `state` gave. Uploads that the stream had declared are to be declared again."""
+        self._over.update(dict(state["over"]))
+        self._refused.extend(state["refused"])
+        for number, nbytes, at in state["uploads"]:
+            upload = self._uploads[number] = Upload(nbytes)
+            self._undeclared += nbytes
+            came = arrays[at].nbytes
+            upload.view[:came] = wire.array_bytes(arrays[at])
+            upload.fill(0, came)
+        for read, at, count in state["offers"]:
+            self.offer(read, arrays[at : at + count])
+
+    def here(self) -> Any:
+        """What of the state is not with the executor's: nothing."""
+        return None
+
+    def restore_here(self, state: Any) -> None:
+        """Take up what `here` gave."""
 
     def close(self) -> None:
         """Drop everything; whoever waits for an upload gets an error."""

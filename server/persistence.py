@@ -24,7 +24,7 @@ from protocol.gradients import Node
 from protocol.ops import OPS
 from protocol.spec import Spec
 from server.executor import Executor
-from server.payloads import Payloads, Upload
+from server.payloads import Upload
 from server.values import Poison, Tape, Value, Variable
 
 _MAGIC: Final = b"telegrad session 1\n"
@@ -42,7 +42,7 @@ def write(path: Path, description: Mapping[str, Any], arrays: Sequence[Array]) -
     head = wire.pack({**description, "arrays": parts})
     temporary = path.with_name(f".{path.name}")
     with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb", buffering=0) as file:
-        for data in (_MAGIC, len(head).to_bytes(8, "little"), head, *map(_bytes_of, arrays)):
+        for data in (_MAGIC, len(head).to_bytes(8, "little"), head, *map(_on_their_wayof, arrays)):
             view = memoryview(data)
             while view:
                 view = view[file.write(view[:_PIECE]) :]
@@ -66,7 +66,7 @@ def read(path: Path) -> tuple[dict[str, Any], list[Array]]:
     return description, arrays
 
 
-def _bytes_of(array: Array) -> memoryview:
+def _on_their_wayof(array: Array) -> memoryview:
     return wire.array_bytes(np.ascontiguousarray(array).reshape(-1))
 
 
@@ -109,6 +109,7 @@ class _Values:
 
 def executor_state(executor: Executor) -> tuple[dict[str, Any], list[Array]]:
     """What a session holds, and what it has executed: for `restore_executor` in another process."""
+    payloads, on_their_way = executor.payloads.state()
     values = _Values(lambda v: v.array if v.device is None else v.device.host(v.array))
 
     def content(found: Value | Poison) -> Any:
@@ -131,8 +132,9 @@ def executor_state(executor: Executor) -> tuple[dict[str, Any], list[Array]]:
         "bound": [(index, bound.op.name) for index, bound in executor.bound.items()],
         "devices": values.devices,
         "entries": entries,
+        "payloads": payloads,
     }
-    return description, values.arrays
+    return description, values.arrays + on_their_way
 
 
 def _poison(poison: Poison) -> tuple[Any, ...]:
@@ -156,7 +158,9 @@ def restore_executor(executor: Executor, description: Mapping[str, Any], arrays:
     """Give a new executor the state that `executor_state` described."""
     devices = executor.devices
     values: list[Value] = []
-    for array, name in zip(arrays, description["devices"], strict=True):
+    held = len(description["devices"])
+    executor.payloads.restore(description["payloads"], arrays[held:])
+    for array, name in zip(arrays[:held], description["devices"], strict=True):
         device = None if name is None else devices.get(name, executor.default)
         spec = Spec(BY_NUMPY[array.dtype], array.shape)
         values.append(Value(array if device is None else device.take(array), spec, device))
@@ -197,31 +201,3 @@ def _read_node(written: tuple[Any, ...], values: Sequence[Value]) -> Node:
         name, attrs, positions, in_ids, tuple([Spec(*s) for s in in_specs]), [value(n) for n in inputs],
         out_ids, tuple([Spec(*s) for s in out_specs]), [value(n) for n in outputs],
     )  # fmt: skip
-
-
-# --- payloads --------------------------------------------------------------------------------------------------------
-
-
-def payloads_state(payloads: Payloads) -> tuple[dict[str, Any], list[Array]]:
-    """Uploads under way with what has come of them, and pinned reads."""
-    uploads, offers, arrays = [], [], []
-    for number, upload in payloads._uploads.items():
-        uploads.append((number, upload.nbytes, len(arrays)))
-        arrays.append(np.frombuffer(upload.view[: upload.received], np.uint8))
-    for read, parts in payloads._offers.items():
-        offers.append((read, len(arrays), len(parts)))
-        arrays.extend(np.ascontiguousarray(p).reshape(-1).view(np.uint8) for p in parts)
-    over = list(payloads._over.items())
-    return {"uploads": uploads, "offers": offers, "over": over, "refused": list(payloads._refused)}, arrays
-
-
-def restore_payloads(payloads: Payloads, state: Mapping[str, Any], arrays: Sequence[Array]) -> None:
-    """Give new payloads the state that `payloads_state` described."""
-    payloads._over.update(dict(state["over"]))
-    payloads._refused.extend(state["refused"])
-    for number, nbytes, at in state["uploads"]:
-        opened = payloads.open(number, nbytes)
-        if opened is not None and arrays[at].nbytes:
-            opened.write(0, wire.array_bytes(arrays[at]))
-    for read, at, count in state["offers"]:
-        payloads.offer(read, list(arrays[at : at + count]))

@@ -4,9 +4,8 @@ Owns: `ProcessHost`, with `ThreadHost`'s interface, and the payloads that go bet
 know how the process comes to be (`server.nursery`) or what it does (`server.child`).
 
 A crash, a kill for want of memory or a broken CUDA context ends this session and no other; a kernel that does not end
-can be ended; no session holds another's interpreter lock. The event loop moves frames as they are, undecoded. Values
-over the inline limit lie in shared memory: a PUT fills it here and becomes a tensor there, a result is put there and
-served from here.
+can be ended; no session holds another's interpreter lock. The event loop moves frames as they are, undecoded, and
+values over the inline limit through memory that both see (`server.window`).
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,26 +23,27 @@ import numpy as np
 
 from protocol.errors import InvalidArgumentError, OpError, SessionLostError, error_from
 from protocol.wire import Frame
-from server import shared_memory
 from server.channel import LoopChannel, Message
 from server.far_shelf import ShelfDesk
 from server.nursery import Child, Nursery
-from server.payloads import Payloads, Upload
+from server.payloads import Payloads, Pinned, Upload
 from server.process_kinds import Kind
 from server.published import Shelf
+from server.window import Window, WindowSink
 
 _GRACE: Final = 2.0
 """Seconds that a process has to end by itself."""
 
 
 class SharedPayloads(Payloads):
-    """A session's uploads and pinned reads, whose memory is shared with its process."""
+    """A session's uploads and pinned reads, whose bytes are with its process and pass through a window."""
 
     def __init__(self, limit: int, loop: asyncio.AbstractEventLoop | None = None) -> None:
         super().__init__(limit, loop)
-        self.send: Callable[..., None] = _nowhere
+        self.window = Window(_nowhere)
         self._declared: dict[int, int] = {}  # before their PUT: their sizes
         self._marked: set[int] = set()
+        self._saved: dict[int, int] = {}
 
     def _make(self, upload: int, nbytes: int) -> Upload:
         marked = self._declared.get(upload)
@@ -52,10 +52,36 @@ class SharedPayloads(Payloads):
         self._check(upload, 0 if marked is not None else nbytes)
         if self._declared.pop(upload, None) is not None:
             self._undeclared -= nbytes  # which `open` adds
-        found = self._uploads[upload] = _SharedUpload(upload, nbytes, self.send)
+        found = self._uploads[upload] = _FarUpload(upload, nbytes, self.window)
+        self.window.send(Kind.UPLOAD, (upload, nbytes))
         return found
 
+    def close(self) -> None:
+        """Drop everything; whoever waits gets an error."""
+        super().close()
+        self.window.close()
+
+    # --- across a restart of the server ------------------------------------------------------------------------------
+
+    def here(self) -> Any:
+        """What the process does not know; its own state has the bytes, and how many they are."""
+        uploads = [(number, found.nbytes, self._saved.get(number, 0)) for number, found in self._uploads.items()]
+        return {"uploads": uploads, "over": list(self._over.items()), "refused": list(self._refused)}
+
+    def restore_here(self, state: Any) -> None:
+        """Take up what `here` gave. The process tells what is declared and what is pinned."""
+        self._over.update(dict(state["over"]))
+        self._refused.extend(state["refused"])
+        for number, nbytes, received in state["uploads"]:
+            upload = self._uploads[number] = _FarUpload(number, nbytes, self.window)
+            self._undeclared += nbytes
+            upload.received = received
+
     # --- from the process --------------------------------------------------------------------------------------------
+
+    def saved(self, received: Mapping[int, int]) -> None:
+        """The process has written its state, with so many bytes of each upload."""
+        self._saved = dict(received)
 
     def declared(self, upload: int, nbytes: int) -> None:
         """The stream has come to the mark of an upload."""
@@ -74,36 +100,35 @@ class SharedPayloads(Payloads):
             self._declared.pop(upload, None)
             self._end(upload, nbytes)
 
-    def offered(self, read: int, sizes: tuple[int, ...], descriptor: int | None) -> None:
-        """A read's values are in shared memory."""
-        parts: list[np.ndarray[Any, Any]] = []
-        if descriptor is not None:
-            whole, start = shared_memory.attach(descriptor, sum(sizes)), 0
-            os.close(descriptor)
-            for size in sizes:
-                parts.append(whole[start : start + size])
-                start += size
-        self.offer(read, parts)
+    def offered(self, read: int, nbytes: int) -> None:
+        """The process has pinned a read's value."""
+        self._pin(read, _FarPinned(read, nbytes, self.window))
 
 
-class _SharedUpload(Upload):
-    """An upload into memory that the session's process sees too."""
+class _FarUpload(Upload):
+    """An upload whose memory is the process's."""
 
-    def __init__(self, number: int, nbytes: int, send: Callable[..., None]) -> None:
-        self._number = number
-        self._send = send
-        files: tuple[int, ...] = ()
-        buffer: np.ndarray[Any, Any] = np.empty(0, np.uint8)
-        if nbytes:
-            descriptor, buffer = shared_memory.create(nbytes)
-            files = (descriptor,)
-        super().__init__(nbytes, buffer)
-        send(Kind.UPLOAD, (number, nbytes), b"", files)
+    def __init__(self, number: int, nbytes: int, window: Window) -> None:
+        super().__init__(nbytes, np.empty(0, np.uint8))
+        self.number = number
+        self._window = window
 
-    def finish(self) -> None:
-        """All bytes are there: the process may use them."""
-        super().finish()
-        self._send(Kind.FILLED, (self._number,))
+    def _sink(self, offset: int, end: int) -> WindowSink:
+        return WindowSink(self._window, self.number, offset, end, self.fill)
+
+
+class _FarPinned(Pinned):
+    """A read's value that the process has."""
+
+    def __init__(self, read: int, nbytes: int, window: Window) -> None:
+        super().__init__(())
+        self.nbytes = nbytes
+        self._read = read
+        self._window = window
+
+    def pieces(self, start: int) -> AsyncIterator[memoryview | bytes]:
+        """The bytes from `start` on."""
+        return self._window.pieces(self._read, start, self.nbytes)
 
 
 class ProcessHost:
@@ -141,7 +166,7 @@ class ProcessHost:
         }  # fmt: skip
         self._child: Child = nursery.take(self._ended)
         self._channel = LoopChannel(self._child.socket, loop, self._message, self._lost)
-        payloads.send = self._channel.send
+        payloads.window.send = self._channel.send
         self._desk = ShelfDesk(shelf, loop, self._channel.send)
         self._channel.send(Kind.START, (limits,), b"", ledger)
 
@@ -228,7 +253,9 @@ class ProcessHost:
             error = error_from(*head)
             self._break(error if isinstance(error, OpError) else SessionLostError(str(error)))
         elif kind == Kind.OFFER:
-            self._payloads.offered(head[0], head[1], files[0] if files else None)
+            self._payloads.offered(*head)
+        elif kind == Kind.DONE:
+            self._payloads.window.done(*head)
         elif kind == Kind.REFUSE:
             self._payloads.refuse(head[0])
         elif kind == Kind.WITHDRAW:
@@ -240,7 +267,8 @@ class ProcessHost:
         elif kind == Kind.ASK:
             self._desk.asked(head, body, files)
         elif kind == Kind.SAVED:
-            self._was_saved = head[0]
+            self._was_saved, received = head
+            self._payloads.saved(received)
             self._saved.set()
 
     def _note(self, executed: int, report: tuple[Any, ...]) -> None:

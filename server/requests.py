@@ -20,6 +20,7 @@ from server.events import Events
 from server.http_protocol import BODY
 from server.logs import CURRENT, Request, short_id
 from server.security import problem
+from server.sinks import Sink
 
 log = logging.getLogger("telegrad.request")
 
@@ -134,9 +135,11 @@ def _count_body(request: Request, scope: Any) -> None:
     if read is None:
         return
 
-    async def counted(view: memoryview) -> int:
-        filled: int = await read(view)
-        request.received += filled
-        return filled
+    async def counted(sink: Sink) -> None:
+        wanted = sink.left
+        try:
+            await read(sink)
+        finally:
+            request.received += wanted - sink.left
 
     scope[BODY] = counted

@@ -213,7 +213,6 @@ class Session:
         try:
             if not await asyncio.to_thread(self.host.save, executor, timeout):
                 return False
-            payloads, arrays = persistence.payloads_state(self.payloads)
             description = {
                 "id": self.id,
                 "created": self.created,
@@ -222,9 +221,9 @@ class Session:
                 "executor": executor.name,
                 "token": self.account.name,
                 "stream": self.stream.state(),
-                "payloads": payloads,
+                "payloads": self.payloads.here(),
             }
-            await asyncio.to_thread(persistence.write, folder / f"{name}.session", description, arrays)
+            await asyncio.to_thread(persistence.write, folder / f"{name}.session", description, ())
         except OSError as error:
             log.error("session %s could not be saved: %s", self.label, error)
             return False
@@ -238,7 +237,7 @@ class Session:
             DataLossError: the file is damaged.
             UnauthenticatedError: its token is none any more.
         """
-        description, arrays = persistence.read(path)
+        description, _ = persistence.read(path)
         account = next((a for a in access if a.name == description["token"]), None)
         if account is None:
             raise UnauthenticatedError(f"the token {description['token']!r} is no more")
@@ -248,7 +247,7 @@ class Session:
         session.driver_state = description["driver"]
         session.stream.restore(description["stream"])
         session.host.restored(session.stream.items_received, session.stream.executed)
-        persistence.restore_payloads(session.payloads, description["payloads"], arrays)
+        session.payloads.restore_here(description["payloads"])
         path.unlink()
         return session
 

@@ -234,11 +234,12 @@ class Download:
                 headers = {**self._endpoint.headers, "Range": f"bytes={self._received}-"}
                 self._connection.request("GET", self._endpoint.prefix + self._path, headers=headers)
                 response = self._connection.getresponse()
-                if response.status == 404 and b"NotFoundError" in response.read():
-                    self.close()
-                    return False
                 if response.status not in (200, 206):
-                    raise_for_status(response.status, response.read().decode(errors="replace"))
+                    text = response.read().decode(errors="replace")
+                    if response.status == 404 and "NotFoundError" in text:
+                        self.close()
+                        return False
+                    raise_for_status(response.status, text)
                 self._response = response
                 return True
             except (OSError, http.client.HTTPException):

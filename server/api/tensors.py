@@ -113,13 +113,13 @@ async def _collected(stream: AsyncIterator[bytes], header: NpyHeader, take: Call
 
 async def _uploaded(stream: AsyncIterator[bytes], header: NpyHeader, tool: Tool) -> Uploaded:
     number, total = next(tool.book.numbers), header.spec.nbytes
-    tool.upload(number, total, 0, b"")  # refused here when there is no room
+    await tool.upload(number, total, 0, b"")  # refused here when there is no room
     done = 0
     try:
         async for piece in stream:
             if done + len(piece) > total:
                 raise InvalidArgumentError(_wrong_size(header))
-            tool.upload(number, total, done, piece)
+            await tool.upload(number, total, done, piece)
             done += len(piece)
         if done != total:
             raise InvalidArgumentError(_wrong_size(header))

@@ -38,6 +38,7 @@ from server.api.keeping import book_state, restored_book
 from server.api.problems import HttpError
 from server.connections import deliver
 from server.session import Session, Sessions
+from server.sinks import pour
 
 log = logging.getLogger("telegrad.tool")
 
@@ -136,7 +137,7 @@ class Tool:
             found = await self.session.payloads.get(number, _READ_WAIT)
             if found is None:
                 raise InternalError(f"the value of read {number} went missing")
-            told.values[number] = np.frombuffer(wire.array_bytes(found[0]), dtype.numpy).reshape(shape)
+            told.values[number] = (await found.whole()).view(dtype.numpy).reshape(shape)
         return told
 
     async def upload_all(self, uploads: Sequence[tuple[int, np.ndarray[Any, Any]]]) -> None:
@@ -144,7 +145,7 @@ class Tool:
         done: list[tuple[int, int]] = []
         try:
             for number, array in uploads:
-                self.upload(number, array.nbytes, 0, wire.array_bytes(np.ascontiguousarray(array)))
+                await self.upload(number, array.nbytes, 0, wire.array_bytes(np.ascontiguousarray(array)))
                 done.append((number, array.nbytes))
         except OpError:
             await self.abandon(done)
@@ -159,11 +160,13 @@ class Tool:
         if items:
             await self.run(items)
 
-    def upload(self, number: int, total: int, offset: int, data: memoryview | bytes) -> None:
+    async def upload(self, number: int, total: int, offset: int, data: memoryview | bytes) -> None:
         """Put bytes of a value beside the stream. Raises ResourceExhaustedError."""
         target = self.session.payloads.open(number, total)
         if target is not None:
-            target.write(offset, data)
+            sink = target.sink(offset, offset + len(data))
+            await pour(sink, data)
+            sink.close()
 
     async def finish_reads(self, numbers: Iterable[int]) -> None:
         """Within a turn: unpin the values of reads."""
