@@ -21,8 +21,8 @@
     +-- ProtocolError           65  the peer broke the rules of `protocol/README.md`
         +-- SequenceGapError        a frame out of order: costs the connection, not the session
 
-Owns: the classes, `code_of`, `error_from`. Codes 1 to 16 are TensorFlow's (and gRPC's). Python's own TypeError,
-ValueError, IndexError, LookupError and NotImplementedError travel too (80 to 84), because inference on the server
+Owns: the classes, `code_of`, `error_from`, `brief`. Codes 1 to 16 are TensorFlow's (and gRPC's). Python's own
+TypeError, ValueError, IndexError, LookupError and NotImplementedError travel too (80 to 84), because inference on the server
 raises them as the client's does.
 """
 
@@ -145,6 +145,20 @@ _PYTHON_ERRORS: Final[dict[int, type[Exception]]] = {
     83: LookupError,
     84: NotImplementedError,
 }
+
+
+MAX_MESSAGE: Final = 4096
+"""Characters of an error's text that travel, and that a server keeps."""
+_ENDING: Final = 512
+
+
+def brief(text: str) -> str:
+    """`text`, with its middle left out where it is over `MAX_MESSAGE`: what the text is about may be as large as a
+    client likes.
+    """
+    if len(text) <= MAX_MESSAGE:
+        return text
+    return f"{text[: MAX_MESSAGE - _ENDING - 5]} ... {text[-_ENDING:]}"
 
 
 def code_of(error: BaseException) -> int:

@@ -105,6 +105,8 @@ class Stream:
             if frame.seq == 0:
                 raise ProtocolError("a frame of items has no sequence number")
             return None
+        if not frame.items:
+            raise ProtocolError("a frame of items has none")  # it would count against no credit, and be kept
         if frame.seq != self.received + 1:
             raise SequenceGapError(f"frame {frame.seq} came where {self.received + 1} was expected")
         if self.items_received + frame.items - self.executed > self.received_credit.items:

@@ -20,7 +20,7 @@ import numpy as np
 
 from protocol import dtypes
 from protocol.dtypes import DType
-from protocol.errors import ProtocolError
+from protocol.errors import ProtocolError, brief
 from protocol.spec import MAX_ELEMENTS, MAX_RANK
 
 VERSION: Final = 1
@@ -187,7 +187,15 @@ def decode_array(data: bytes) -> np.ndarray[Any, Any]:
         count = checked_count(shape)
     if len(data) - start != count * kind.size:
         raise ProtocolError(f"an array value of shape {shape} and dtype {kind.name} has {len(data) - start} bytes")
-    return np.frombuffer(data, kind.numpy, count, start).reshape(shape)
+    array = np.frombuffer(data, kind.numpy, count, start).reshape(shape)
+    if kind.numpy == np.bool_ and not holds_bools(array):
+        raise ProtocolError("an array value of bools has other bytes than 0 and 1")
+    return array
+
+
+def holds_bools(array: np.ndarray[Any, Any]) -> bool:
+    """Whether the bytes of a C-contiguous array of bools are all 0 or 1: NumPy counts on it, and does not look."""
+    return not array.size or int(array.reshape(-1).view(np.uint8).max()) <= 1
 
 
 def array_bytes(value: np.ndarray[Any, Any]) -> memoryview:
@@ -206,6 +214,14 @@ def checked_count(shape: Iterable[int]) -> int:
     if count > MAX_ELEMENTS:
         raise ProtocolError(f"a shape has {count} elements, over the limit of {MAX_ELEMENTS}")
     return count
+
+
+def checked_shape(shape: Any) -> tuple[int, ...]:
+    """`shape`, if it is an array of at most `MAX_RANK` dims that came over the wire. Raises ProtocolError."""
+    if type(shape) is not tuple or len(shape) > MAX_RANK:
+        raise ProtocolError(f"{shape!r:.100} is no shape")
+    checked_count(shape)
+    return shape
 
 
 def _default(value: Any) -> msgpack.ExtType:
@@ -248,8 +264,14 @@ def pack(value: Any) -> bytes:
 
 
 def unpack(data: bytes) -> Any:
-    """What `pack` wrote; arrays of msgpack become tuples. Raises ProtocolError for anything malformed."""
+    """What `pack` wrote; arrays of msgpack become tuples. Raises ProtocolError for anything malformed.
+
+    The memory it takes is bounded by the size of `data`: at most about a hundred times as much, for the smallest
+    objects there are.
+    """
     try:
+        if len(data) > _FEW and data.count(b"\xdc") + data.count(b"\xdd") > _FEW_ARRAYS:
+            _check_whole(data)
         return msgpack.unpackb(
             data,
             use_list=False,
@@ -257,13 +279,28 @@ def unpack(data: bytes) -> Any:
             max_str_len=2**16,
             max_bin_len=MAX_FRAME,
             max_ext_len=MAX_FRAME,
-            max_array_len=2**17,
+            max_array_len=min(2**17, len(data)),
             max_map_len=1024,
         )
     except ProtocolError:
         raise
     except (ValueError, TypeError, RecursionError, msgpack.UnpackException) as error:
-        raise ProtocolError(f"malformed msgpack: {error or type(error).__name__}") from None
+        raise ProtocolError(f"malformed msgpack: {brief(str(error)) or type(error).__name__}") from None
+
+
+_FEW: Final = 1024
+_FEW_ARRAYS: Final = 4
+
+
+def _check_whole(data: bytes) -> None:
+    """Raise an exception of msgpack's when `data` ends too soon, before anything is made of it.
+
+    A decoder makes room for an array when it sees its length: many arrays, one within the other, that are longer than
+    what follows would take a thousand times the memory of their bytes.
+    """
+    unpacker = msgpack.Unpacker(max_buffer_size=0)
+    unpacker.feed(data)
+    unpacker.skip()
 
 
 def unpack_items(frame: Frame) -> tuple[Any, ...]:

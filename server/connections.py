@@ -15,7 +15,7 @@ from typing import Any, Final
 from fastapi import WebSocket
 
 from protocol import wire
-from protocol.errors import OpError, ProtocolError, SequenceGapError
+from protocol.errors import OpError, ProtocolError, SequenceGapError, brief
 from protocol.wire import Deframer, Kind, decode_frame, prefixed
 from server.access import account_of
 from server.logs import note_error
@@ -26,36 +26,70 @@ log = logging.getLogger("telegrad.connection")
 _HELLO_TIMEOUT: Final = 10.0
 _POLL_BYTES: Final = 4 * 2**20
 _SMALL_OUTBOX: Final = 2**16
+_MAX_QUEUED: Final = 2**27
+"""Bytes that may wait to be sent: twice what a session keeps for a client that acknowledges nothing."""
+_FRAME_COSTS: Final = 64
+"""Bytes that a frame takes beside its own."""
 _ATTENTION: Final = 0.0005
 """Seconds for which the event loop stays awake after a frame that left nothing to do."""
 
 
 def refusal(error: OpError) -> bytes:
     """A REFUSED frame for a connection that no session takes."""
-    return wire.encode_frame(Kind.REFUSED, 0, 0, 0, 0, wire.pack({"code": error.error_code, "message": error.message}))
+    said = {"code": error.error_code, "message": brief(error.message)}
+    return wire.encode_frame(Kind.REFUSED, 0, 0, 0, 0, wire.pack(said))
 
 
-class WebSocketConnection:
+class _Queue:
+    """Frames that wait to be sent. What a session sends is bounded by what its client acknowledges; a client that says
+    it has what it never took meets the end of its connection, past `_MAX_QUEUED` bytes.
+    """
+
+    def __init__(self) -> None:
+        self._out: deque[bytes] = deque()
+        self._queued = 0
+        self._wake = asyncio.Event()
+
+    def send(self, frame: bytes) -> None:
+        """Queue one frame."""
+        if self._queued > _MAX_QUEUED:
+            self._out.clear()
+            self.close("the client does not take what it is sent")
+            return
+        self._queued += len(frame) + _FRAME_COSTS
+        self._out.append(frame)
+        self._wake.set()
+
+    def close(self, reason: str) -> None:
+        """Close after what was queued."""
+        raise NotImplementedError
+
+    def _next(self) -> bytes:
+        frame = self._out.popleft()
+        self._queued -= len(frame) + _FRAME_COSTS
+        return frame
+
+
+class WebSocketConnection(_Queue):
     """Frames as binary messages."""
 
     carrier = "websocket"
 
     def __init__(self, socket: WebSocket) -> None:
+        super().__init__()
         self._socket = socket
-        self._out: deque[bytes] = deque()
-        self._wake = asyncio.Event()
         self._closing: str | None = None
-
-    def send(self, frame: bytes) -> None:
-        """Queue one frame."""
-        self._out.append(frame)
-        self._wake.set()
 
     def close(self, reason: str) -> None:
         """Close after what was queued."""
         if self._closing is None:
             self._closing = reason
         self._wake.set()
+
+    @property
+    def closing(self) -> bool:
+        """Whether it is on its way out."""
+        return self._closing is not None
 
     async def send_now(self) -> None:
         """Send what is queued from the reading task: a turn of the event loop less than by waking the writing one.
@@ -64,7 +98,7 @@ class WebSocketConnection:
         """
         send, out = self._socket._send, self._out
         while out:
-            await send({"type": "websocket.send", "bytes": out.popleft()})
+            await send({"type": "websocket.send", "bytes": self._next()})
 
     async def write(self) -> None:
         """Send what is queued until the connection is closed."""
@@ -118,8 +152,8 @@ async def _read(socket: WebSocket, sessions: Sessions, session: Session, connect
         data = message.get("bytes")
         if data is None:
             raise ProtocolError("a text message; frames are binary")
-        if session.connection is not connection:
-            return  # fenced: a newer connection took over
+        if session.connection is not connection or connection.closing:
+            return  # fenced: a newer connection took over; or given up
         if len(data) >= wire.HEADER.size and data[0] == Kind.BYE:
             sessions.end(session, "the client left")
             return
@@ -169,20 +203,14 @@ def deliver(sessions: Sessions, session: Session, data: bytes) -> None:
         raise
 
 
-class HttpConnection:
+class HttpConnection(_Queue):
     """Frames in request bodies one way, and in the answers of long polls the other."""
 
     carrier = "http"
 
     def __init__(self) -> None:
-        self._out: deque[bytes] = deque()
-        self._wake = asyncio.Event()
+        super().__init__()
         self.closed = False
-
-    def send(self, frame: bytes) -> None:
-        """Queue one frame."""
-        self._out.append(frame)
-        self._wake.set()
 
     def close(self, reason: str) -> None:
         """End the polls."""
@@ -200,7 +228,7 @@ class HttpConnection:
                 pass
         frames, size = [], 0
         while self._out and size < _POLL_BYTES:
-            frame = self._out.popleft()
+            frame = self._next()
             size += len(frame)
             frames.append(prefixed(frame))
         return b"".join(frames)
@@ -229,6 +257,9 @@ def receive_http(sessions: Sessions, session: Session, body: bytes) -> None:
 
 def attached(session: Session, attachment: int) -> Any:
     """The session's HTTP connection, if `attachment` is the newest. Raises ProtocolError when it was fenced."""
-    if session.attachment != attachment or not isinstance(session.connection, HttpConnection):
+    connection = session.connection
+    if session.attachment != attachment or not isinstance(connection, HttpConnection):
         raise SequenceGapError("another connection took over")
-    return session.connection
+    if connection.closed:
+        raise SequenceGapError("the connection was given up: what it was sent was not taken")
+    return connection

@@ -10,6 +10,7 @@ and it makes "catch the error and try again with less" correct: every variable i
 
 from __future__ import annotations
 
+import reprlib
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -18,7 +19,15 @@ import numpy as np
 
 from protocol import errors, wire
 from protocol.dtypes import BY_NUMPY
-from protocol.errors import InternalError, InvalidArgumentError, NotFoundError, OpError, ProtocolError, code_of
+from protocol.errors import (
+    InternalError,
+    InvalidArgumentError,
+    NotFoundError,
+    OpError,
+    ProtocolError,
+    brief,
+    code_of,
+)  # fmt: skip
 from protocol.ops import Op, lookup
 from protocol.placement import short_name
 from protocol.spec import Spec, element_count
@@ -31,12 +40,14 @@ from server.files import Files
 from server.kernels import KERNELS
 from server.ledger import Share
 from server.payloads import Payloads, Upload
-from server.plans import Bound, Missing
+from server.pins import ANSWERED, Pins, checked_read
+from server.plans import Bound, Missing, Plan
 from server.published import Published, Shelf
 from server.tally import Tally
-from server.values import Poison, Store, Tape, Value, Variable, edges
+from server.values import Poison, Store, Tape, Value, Variable, checked_edges
 
 _MAX_OPS: Final = 4096
+MAX_OP_NAME: Final = 256
 _MAX_ATTR_ELEMENTS: Final = 4096
 _KEEP_VIEW_UP_TO: Final = 1024
 _READS: Final = frozenset((Item.READ, Item.READ_MANY, Item.STORE))
@@ -74,6 +85,7 @@ class Executor:
         self.uploading: set[int] = set()
         self.bound: dict[int, Bound] = {}
         self._emitted: dict[str, Bound] = {}
+        self._plans: dict[str, dict[Any, Plan]] = {}  # by op, however often that is bound
         self.tally = Tally(lambda: [*self.bound.values(), *self._emitted.values()])
         self.handlers: dict[int, Callable[[tuple[Any, ...], int], None]] = {
             Item.RUN: self._run, Item.BIND: self._bind, Item.RELEASE: self._release, Item.READ: self._read,
@@ -82,6 +94,9 @@ class Executor:
             Item.GRADIENT: self._gradient, **storage.handlers(self), **switches.handlers(self),
             **publishing.handlers(self),
         }  # fmt: skip
+        self.pins = Pins(limit)
+        for kind in ANSWERED:
+            self.handlers[kind] = _numbered(self.handlers[kind])
 
     def execute(self, items: tuple[tuple[Any, ...], ...]) -> None:
         """Run `items` in order.
@@ -101,10 +116,10 @@ class Executor:
                     self._cancel(item, number)
                 else:
                     handler(item, number)
-            except (IndexError, TypeError, ValueError, AttributeError) as error:
+            except _MALFORMED as error:
                 if isinstance(error, OpError):
                     raise
-                raise ProtocolError(f"malformed item {item!r:.200}: {error}") from error
+                raise ProtocolError(f"malformed item {shown(item)}: {error}") from error
             self.executed = number
         self.store.settle()
 
@@ -117,10 +132,12 @@ class Executor:
 
     def _bind(self, item: tuple[Any, ...], number: int) -> None:
         _, index, name = item
-        if type(index) is not int or type(name) is not str or index in self.bound or len(self.bound) >= _MAX_OPS:
-            raise ProtocolError(f"malformed binding {item!r:.200}")
+        well_formed = type(index) is int and type(name) is str and len(name) <= MAX_OP_NAME
+        if not well_formed or index in self.bound or len(self.bound) >= _MAX_OPS:
+            raise ProtocolError(f"malformed binding {shown(item)}")
         try:
-            self.bound[index] = Bound(lookup(name), KERNELS[name])
+            bound = self.bound[index] = Bound(lookup(name), KERNELS[name])
+            bound.plans = self._plans.setdefault(name, bound.plans)
         except (NotFoundError, KeyError):
             self.bound[index] = Missing(name)
 
@@ -153,6 +170,8 @@ class Executor:
                 old = values[0].spec if type(values[0]) is Value else values[1].spec
                 values[0] = Value(_NOTHING, Spec(old.dtype, values[1].spec.shape), None)
             tapes = [self._tape_at(t) for t in item[6]] if count > 6 else None
+            if tapes:
+                self.store.check_recorded(len(tapes) * (len(ins) + (1 if type(outs) is int else len(outs))))
             if attrs:
                 attrs = {k: self._attr(v) if type(v) is Ref else v for k, v in attrs.items()}
             results = self.compute(bound, values, attrs, item[5] if count > 5 else None)
@@ -346,15 +365,17 @@ class Executor:
             message = f"{message} {called or f'[Op:{op}]'}"
         poison = Poison(code_of(error), message, op, number)
         self.failed_item = number
+        told = poison.message
         self._bind_all(outs, poison)
         self.tally.failed(op, poison.code)
-        self.emit((Item.FAILED, number, poison.code, poison.message, op))
+        self.emit((Item.FAILED, number, poison.code, told, op))
 
     def _poisoned(self, op: Op, outs: Any, poison: Poison, number: int) -> None:
         if op.effect and not self.failed_item:
             # The user has seen the error and goes on with a value that was never computed.
             self.failed_item = number
-            self.emit((Item.FAILED, number, poison.code, f"{poison.message} (the value given to {op.name})", op.name))
+            told = brief(f"{poison.message} (the value given to {op.name})")
+            self.emit((Item.FAILED, number, poison.code, told, op.name))
         self._bind_all(outs, poison)
 
     def _bind_all(self, outs: Any, entry: Poison) -> None:
@@ -364,6 +385,7 @@ class Executor:
 
     def _cancel(self, item: tuple[Any, ...], number: int) -> None:
         if item[0] in _READS:
+            checked_read(item[1])
             self.refuse_read(item[1], Poison(_CANCELLED.code, _CANCELLED.message, None, number))
         elif item[0] == Item.GRADIENT:
             flat = [i for out in item[4] for i in ((out,) if type(out) is int else out)]
@@ -405,7 +427,7 @@ class Executor:
     def _upload(self, item: tuple[Any, ...], number: int) -> None:
         _, tensor, upload, dtype, shape = item[:5]
         try:
-            wire.checked_count(shape)
+            wire.checked_shape(shape)
             entry = self.payloads.declare(upload, Spec(dtype, shape), self.device_of(item, 5), self.store)
         except ProtocolError:
             raise
@@ -419,7 +441,10 @@ class Executor:
         """Wait for an upload's bytes, and put the value in its place."""
         assert isinstance(entry, Upload)
         entry.wait()
-        value = Value(entry.device.take(entry.array()), entry.spec, entry.device)
+        array = entry.array()
+        if array.dtype == np.bool_ and not wire.holds_bools(array):
+            raise ProtocolError(f"the upload of {tensor} has other bytes than 0 and 1 for a bool")
+        value = Value(entry.device.take(array), entry.spec, entry.device)
         self.store.replace(tensor, entry, value)
         self.uploading.discard(tensor)
         self.payloads.finish(entry)
@@ -447,15 +472,19 @@ class Executor:
         try:
             value = self.operand(tensor)
             if type(value) is Value:
+                whole = len(item) <= 4 or element_count(value.spec.shape) <= item[4]
+                if whole and value.nbytes > MAX_INLINE:
+                    self.pins.add(read, value.nbytes)
                 array = (value.device or self.default).host(value.array)
+                part = array if whole else checked_edges(array, item[3])
         except ProtocolError:
             raise
         except Exception as error:
             value = Poison(code_of(error), str(error), None, number)
         if type(value) is Poison:
             self.refuse_read(read, value)
-        elif len(item) > 4 and array.size > item[4]:
-            self.emit((Item.VALUE, read, edges(array, item[3]), array.shape))
+        elif not whole:
+            self.emit((Item.VALUE, read, part, array.shape))
         elif array.nbytes > MAX_INLINE:
             self.payloads.offer(read, [array])
             self.emit((Item.PAYLOAD, read, value.spec.dtype, value.spec.shape))
@@ -464,10 +493,14 @@ class Executor:
 
     def refuse_read(self, read: Any, poison: Poison) -> None:
         """Answer a read with what became of its value."""
+        if read in self.pins.sizes:  # by this number, for another item or for one that then failed
+            self.pins.remove(read)
+            self.payloads.withdraw(read)
         self.payloads.refuse(read)
         self.emit((Item.READ_FAILED, read, poison.code, poison.message, poison.op, poison.item))
 
     def _read_done(self, item: tuple[Any, ...], number: int) -> None:
+        self.pins.remove(item[1])
         self.payloads.withdraw(item[1])
 
     def _sync(self, item: tuple[Any, ...], number: int) -> None:
@@ -493,6 +526,20 @@ class _Poisoned(Exception):
         self.poison = poison
 
 
+def _numbered(handler: Callable[[tuple[Any, ...], int], None]) -> Callable[[tuple[Any, ...], int], None]:
+    """`handler` for items whose first field is the number of a read."""
+
+    def checked(item: tuple[Any, ...], number: int) -> None:
+        checked_read(item[1])
+        handler(item, number)
+
+    return checked
+
+
+shown: Final = reprlib.repr
+"""A value that a client sent, for a message: not all of a large one, nor of a deep one."""
+_MALFORMED: Final = (LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
+"""What Python raises where an item's fields are not what they should be."""
 _clock: Final = time.perf_counter_ns
 _NO_ATTRS: Final[Mapping[str, Any]] = {}
 _NOTHING: Final = np.empty(0)

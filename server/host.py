@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 
 from protocol import wire
-from protocol.errors import InternalError, OpError
+from protocol.errors import InternalError, OpError, ResourceExhaustedError, brief
 from protocol.wire import Frame, Item
 from server import persistence
 from server.denormals import flush_denormals
@@ -25,8 +25,13 @@ from server.light import is_light
 
 _REPLY_FRAME: Final = 2 * 2**20
 """Bytes of values past which replies go into another frame."""
-_TOTAL: Final = 300
-"""Bytes of one total in a profile's report at most."""
+_ITEM: Final = 64
+"""Bytes of a reply that says little."""
+_ENTRY: Final = {"totals": 300, "published": 1024, "checksums": 9}
+"""Bytes of an entry in a report's lists at most."""
+_SLOTS: Final = 8
+"""Frames of replies with more than `_LIGHT_BODY` bytes on their way to the event loop."""
+_LIGHT_BODY: Final = 4096
 _ACK_EVERY: Final = 16
 """Frames executed between two notes of progress while more wait."""
 _FEW: Final = 8
@@ -59,6 +64,9 @@ class ThreadHost:
         self._on_progress = on_progress
         self._on_broken = on_broken
         self._replies: list[tuple[Any, ...]] = []
+        self._weight = 0  # of these
+        self._working: int | None = None  # the thread is at a frame, and before it were so many
+        self._slots = threading.Semaphore(_SLOTS)
         self._room = threading.Event()
         self._room.set()
         self._queue: queue.SimpleQueue[Frame | tuple[tuple[Any, ...], ...] | None] = queue.SimpleQueue()
@@ -179,11 +187,18 @@ class ThreadHost:
             self._queue.put(Frame(wire.ITEMS, 0, 0, 0, count, body))
 
     def _reply(self, item: tuple[Any, ...]) -> None:
+        """From the executor. A frame of items may ask for much more than it holds, so that its replies go out as they
+        come, and it waits for the client to take them.
+        """
         self._replies.append(item)
+        self._weight += _weight(item)
+        if self._weight > _REPLY_FRAME and self._working is not None:
+            self._deliver(self._working)
+            self._room.wait()
 
     def _packed(self) -> Iterator[tuple[int, bytes, int]]:
         """The replies so far, as (executed, body, count) of one frame each."""
-        replies, self._replies = self._replies, []
+        replies, self._replies, self._weight = self._replies, [], 0
         start = size = 0
         for end, item in enumerate(replies):
             weight = _weight(item)
@@ -198,11 +213,25 @@ class ThreadHost:
         """From the thread: hand over the replies there are. False when there are none."""
         found = False
         for arguments in self._packed():
-            self._call(self._on_replies, *arguments)
+            self._hand_over(*arguments)
             found = True
         if found:
             self._call(self._settle, settled)
         return found
+
+    def _hand_over(self, executed: int, body: bytes, count: int) -> None:
+        """Have the event loop take replies; of large ones it is given a few at a time."""
+        if len(body) <= _LIGHT_BODY:
+            self._call(self._on_replies, executed, body, count)
+            return
+        while not self._slots.acquire(timeout=1.0):
+            if self._closing:
+                return
+        self._call(self._take_over, executed, body, count)
+
+    def _take_over(self, executed: int, body: bytes, count: int) -> None:
+        self._slots.release()
+        self._on_replies(executed, body, count)
 
     def _settle(self, settled: int) -> None:
         self._settled = settled
@@ -222,7 +251,9 @@ class ThreadHost:
             if work is None:
                 break
             try:
+                self._working = frames
                 self._execute(wire.unpack_items(work) if isinstance(work, Frame) else work, frames)
+                self._working = None
             except Exception as error:
                 self._call(self._on_broken, as_op_error(error))
                 break
@@ -259,14 +290,27 @@ class ThreadHost:
 
 
 def _weight(item: tuple[Any, ...]) -> int:
-    """About how many bytes the values in a reply take."""
-    if item[0] == Item.VALUE:
-        return int(item[2].nbytes)
-    if item[0] == Item.REPORT and "spans" in item[2]:
-        return int(item[2]["spans"].nbytes) + _TOTAL * len(item[2]["totals"])
-    return 0
+    """About how many bytes a reply takes, where it can be many."""
+    kind = item[0]
+    if kind == Item.VALUE:
+        return _ITEM + int(item[2].nbytes)
+    if kind == Item.FAILED or kind == Item.READ_FAILED:
+        return _ITEM + len(item[3])
+    if kind == Item.REPORT:
+        report = item[2]
+        spans = report["spans"].nbytes if "spans" in report else 0
+        return _ITEM + int(spans) + sum([_ENTRY[key] * len(report[key]) for key in _ENTRY if key in report])
+    if kind == Item.PAYLOADS:
+        return _ITEM + 4 * len(item[2]) + 9 * sum(map(len, item[3]))
+    return _ITEM
 
 
 def as_op_error(error: Exception) -> OpError:
-    """Why a session ends: the error itself, or a bug of ours."""
-    return error if isinstance(error, OpError) else InternalError(repr(error))
+    """Why a session ends: the error itself, or a bug of ours. Its text is as long as a text may be."""
+    if isinstance(error, MemoryError):
+        return ResourceExhaustedError("out of memory on the server")
+    if not isinstance(error, OpError):
+        return InternalError(brief(repr(error)))
+    error.message = brief(error.message)
+    error.args = (error.message,)
+    return error

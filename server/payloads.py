@@ -18,9 +18,10 @@ from protocol import wire
 from protocol.errors import AbortedError, InvalidArgumentError, ProtocolError, ResourceExhaustedError
 from protocol.spec import Spec
 from server.devices import Device
+from server.pins import MAX_PINNED
 from server.sinks import MemorySink, Sink
 
-_MAX_OPEN: Final = 4096
+_MAX_OPEN: Final = MAX_PINNED
 _REMEMBERED: Final = 1024
 _PIECE: Final = 2**23
 _SMALL: Final = 2**18
@@ -235,7 +236,7 @@ class Payloads:
         """With the lock: forget an upload but for its being over, which a client that missed the answer will ask."""
         self._uploads.pop(upload, None)
         self._over[upload] = nbytes
-        while len(self._over) > _REMEMBERED:
+        while len(self._over) > REMEMBERED:
             del self._over[next(iter(self._over))]
 
     # --- reads -------------------------------------------------------------------------------------------------------

@@ -129,6 +129,7 @@ def executor_state(executor: Executor) -> tuple[dict[str, Any], list[Array]]:
         "executed": executor.executed,
         "cancel_through": executor.cancel_through,
         "failed_item": executor.failed_item,
+        "pins": list(executor.pins.sizes.items()),
         "bound": [(index, bound.op.name) for index, bound in executor.bound.items()],
         "devices": values.devices,
         "entries": entries,
@@ -191,6 +192,8 @@ def restore_executor(executor: Executor, description: Mapping[str, Any], arrays:
     executor.executed = description["executed"]
     executor.cancel_through = description["cancel_through"]
     executor.failed_item = description["failed_item"]
+    for read, size in description["pins"]:
+        executor.pins.add(read, size)
 
 
 def _read_node(written: tuple[Any, ...], values: Sequence[Value]) -> Node:

@@ -18,6 +18,8 @@ Plan: TypeAlias = tuple[tuple[Spec, ...], int, bool]
 """The results' specs, their bytes as far as known before the kernel runs, and whether a run is small."""
 
 _MAX_PLANS: Final = 1024
+_MAX_KEPT: Final = 256
+"""Operands, results and values in attributes of a plan that is kept: a client could make each as large as a frame."""
 _SMALL: Final = 4096
 """Bytes of each operand and of the results up to which a run is small: the clock would be a tenth of its time."""
 _EVERY: Final = 16
@@ -63,12 +65,19 @@ class Bound:
             inferred = self.op.infer(specs, attrs)
             self.several = not isinstance(inferred, Spec)
             results = inferred if self.several else (inferred,)
-            if len(self.plans) >= _MAX_PLANS:
-                self.plans.clear()
             size = sum(spec.nbytes for spec in results if spec.is_static)
             small = all(spec.is_static and spec.nbytes <= _SMALL for spec in (*specs, *results))
-            found = self.plans[key] = (results, size, small)
+            found = results, size, small
+            if len(specs) + len(results) + _size_of(attrs) <= _MAX_KEPT:
+                if len(self.plans) >= _MAX_PLANS:
+                    self.plans.clear()
+                self.plans[key] = found
         return found
+
+
+def _size_of(attrs: Mapping[str, Any]) -> int:
+    """About how many values stand in attributes that inference has accepted."""
+    return sum([len(v) for v in attrs.values() if type(v) is tuple or type(v) is str])
 
 
 class Missing(Bound):

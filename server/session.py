@@ -23,6 +23,7 @@ from protocol.errors import (
     ResourceExhaustedError,
     SessionLostError,
     UnauthenticatedError,
+    brief,
 )  # fmt: skip
 from protocol.stream import DEFAULT_CREDIT, UNLIMITED, Stream
 from protocol.wire import Frame, Kind
@@ -113,7 +114,7 @@ class Session:
         said = wire.unpack_map(hello)
         version, expects = said.get("version"), said.get("expects")
         if version != wire.VERSION:
-            raise ProtocolError(f"the client speaks protocol version {version!r}, this server {wire.VERSION}")
+            raise ProtocolError(f"the client speaks protocol version {version!r:.50}, this server {wire.VERSION}")
         if type(expects) is not int:
             raise ProtocolError("HELLO does not say what is expected next")
         again = self.stream.resume(expects)
@@ -269,7 +270,8 @@ class Session:
     def _break(self, error: OpError) -> None:
         self.broken = error
         if self.connection is not None:
-            self._send(self.stream.control(Kind.REFUSED, wire.pack({"code": error.error_code, "message": str(error)})))
+            said = {"code": error.error_code, "message": brief(str(error))}
+            self._send(self.stream.control(Kind.REFUSED, wire.pack(said)))
         self.close("protocol error")
 
     def _send(self, frame: bytes) -> None:

@@ -13,9 +13,16 @@ import numpy as np
 import xxhash
 
 from protocol import wire
-from protocol.errors import DataLossError, InvalidArgumentError, OutOfRangeError, ProtocolError, code_of
+from protocol.errors import (
+    DataLossError,
+    InvalidArgumentError,
+    OutOfRangeError,
+    ProtocolError,
+    ResourceExhaustedError,
+    code_of,
+)  # fmt: skip
 from protocol.spec import Spec
-from protocol.wire import Item
+from protocol.wire import MAX_FRAME, Item
 from server.values import Poison, Value
 
 if TYPE_CHECKING:
@@ -40,7 +47,7 @@ class _Storage:
     def read_many(self, item: tuple[Any, ...], number: int) -> None:
         """Pin the values, as they are now, until the client has them."""
         _, read, ids = item
-        found = self._values(read, ids, number)
+        found = self._values(read, ids, number, pin=True)
         if found is not None:
             values, arrays = found
             self._executor.payloads.offer(read, arrays)
@@ -66,12 +73,17 @@ class _Storage:
             return
         executor.emit((Item.REPORT, read, {"bytes": size, "checksums": sums}))
 
-    def _values(self, read: Any, ids: Any, number: int) -> tuple[list[Value], list[np.ndarray[Any, Any]]] | None:
-        """The values of `ids` and where they lie in host memory; None when one of them is not there, which is told."""
+    def _values(
+        self, read: Any, ids: Any, number: int, pin: bool = False
+    ) -> tuple[list[Value], list[np.ndarray[Any, Any]]] | None:
+        """The values of `ids` and where they lie in host memory; None when one of them is not there, which is told.
+        With `pin` they are counted as the read's before they are taken.
+        """
         if type(ids) is not tuple:
             raise ProtocolError(f"{ids!r:.100} is no array of ids")
         executor = self._executor
-        values, arrays = [], []
+        values: list[Value] = []
+        arrays: list[np.ndarray[Any, Any]] = []
         poison: Poison | None = None
         try:
             for each in ids:
@@ -81,7 +93,11 @@ class _Storage:
                     break
                 assert isinstance(value, Value)
                 values.append(value)
-                arrays.append((value.device or executor.default).host(value.array))
+            if poison is None:
+                if pin:
+                    _check_description(values)
+                    executor.pins.add(read, sum([v.nbytes for v in values]))
+                arrays = [(v.device or executor.default).host(v.array) for v in values]
         except ProtocolError:
             raise
         except Exception as error:
@@ -96,7 +112,7 @@ class _Storage:
         _, tensor, file, offset, dtype, shape = item[:6]
         checksum = item[6] if len(item) > 6 else None
         executor = self._executor
-        count = wire.checked_count(shape)
+        count = wire.checked_count(wire.checked_shape(shape))
         if type(offset) is not int or offset < 0:
             raise ProtocolError(f"{offset!r} is no offset")
         try:
@@ -133,6 +149,13 @@ class _Storage:
             raise DataLossError(f"the file {file!r} is damaged: its bytes from {offset} on are not those written")
         if into.dtype == np.bool_ and into.size and int(into.view(np.uint8).max()) > 1:
             raise InvalidArgumentError(f"the file {file!r} has other bytes than 0 and 1 for a bool")
+
+
+def _check_description(values: list[Value]) -> None:
+    """Raise unless the dtypes and shapes of so many values surely fit in a frame."""
+    size = sum([4 + 9 * (1 + len(v.spec.shape or ())) for v in values])
+    if size > MAX_FRAME // 2:
+        raise ResourceExhaustedError(f"the shapes of {len(values)} values are too many for one answer")
 
 
 def _write(out: Any, array: np.ndarray[Any, Any]) -> int:

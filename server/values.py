@@ -5,17 +5,25 @@ Owns: `Value`, `Variable`, `Poison`, `Tape`, `Store` with its accounting. Does n
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 
 import numpy as np
 
-from protocol.errors import NotFoundError, ProtocolError, ResourceExhaustedError
+from protocol.errors import InvalidArgumentError, NotFoundError, ProtocolError, ResourceExhaustedError, brief
 from protocol.gradients import Node
 from protocol.spec import Spec
+from protocol.wire import MAX_INLINE
 from server.devices import Device
 from server.ledger import Share
 
 MAX_TENSORS: Final = 2**22
+MAX_RECORDED: Final = 2**23
+"""Operands and results of the ops on a session's tapes: what recording takes beside the values."""
+MAX_TEXTS: Final = 2**24
+"""Characters of the texts that a session's poisoned values keep."""
+_SHORT: Final = 128
+_NO_TEXT: Final = "failed; what it said is not kept, since too much has failed before"
 
 
 class Value:
@@ -43,15 +51,24 @@ class Variable:
 
 
 class Poison:
-    """Stands for a value that could not be computed: what failed, and the number of the item at fault."""
+    """Stands for a value that could not be computed: what failed, and the number of the item at fault.
 
-    __slots__ = ("code", "item", "message", "op")
+    `holders` counts the ids and variables that keep one with a long text.
+    """
+
+    __slots__ = ("code", "holders", "item", "message", "op")
 
     def __init__(self, code: int, message: str, op: str | None, item: int) -> None:
         self.code = code
-        self.message = message
+        self.message = brief(message)
         self.op = op
         self.item = item
+        self.holders = 0
+
+    @property
+    def nbytes(self) -> int:
+        """The memory of its text, none of a short one."""
+        return len(self.message) if len(self.message) > _SHORT else 0
 
 
 class Tape:
@@ -78,6 +95,8 @@ class Store:
         self.peak = 0  # since the last split
         self._peak_before = 0
         self.entries: dict[int, Any] = {}
+        self.texts = 0  # characters of the poisons' texts
+        self.recorded = 0  # operands and results of the ops on tapes
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -126,11 +145,11 @@ class Store:
             raise ResourceExhaustedError(f"a session holds at most {MAX_TENSORS} tensors")
         entries[tensor] = entry
         kind = type(entry)
-        if kind is Value:
+        if kind is Value or kind is Poison:
             self.hold(entry)
         elif kind is Variable:
             self.hold(entry.value)
-        elif kind is not Tape and kind is not Poison:
+        elif kind is not Tape:
             self._add(entry.nbytes)  # an upload under way
 
     def hold(self, value: Value | Poison) -> None:
@@ -139,6 +158,12 @@ class Store:
             value.holders += 1
             if value.holders == 1:
                 self._add(value.nbytes)
+        elif value.nbytes:
+            value.holders += 1
+            if value.holders == 1:
+                if self.texts + value.nbytes > MAX_TEXTS:
+                    value.message = _NO_TEXT
+                self.texts += value.nbytes
 
     def drop(self, value: Value | Poison) -> None:
         """Count one keeper less."""
@@ -146,6 +171,10 @@ class Store:
             value.holders -= 1
             if value.holders == 0:
                 self.used -= value.nbytes
+        elif value.nbytes:
+            value.holders -= 1
+            if value.holders == 0:
+                self.texts -= value.nbytes
 
     def _add(self, size: int) -> None:
         self.used += size
@@ -156,15 +185,25 @@ class Store:
         """Count bytes of a value that no id stands for; less of them with a negative size."""
         self._add(size)
 
+    def check_recorded(self, size: int) -> None:
+        """Raise ResourceExhaustedError unless tapes can take ops with so many more operands and results."""
+        if self.recorded + size > MAX_RECORDED:
+            raise ResourceExhaustedError(
+                f"tapes are full: {size} operands and results asked, {self.recorded} recorded, {MAX_RECORDED} allowed "
+                "in this session"
+            )
+
     def record(self, tape: Tape, node: Node) -> None:
         """Put a node on a tape, which keeps the node's values."""
         tape.nodes.append(node)
+        self.recorded += len(node.inputs) + len(node.outputs)
         for value in (*node.inputs, *node.outputs):
             if value is not None:
                 self.hold(value)
 
     def unrecord(self, node: Node) -> None:
         """Let go of what a node keeps."""
+        self.recorded -= len(node.inputs) + len(node.outputs)
         for value in (*node.inputs, *node.outputs):
             if value is not None:
                 self.drop(value)
@@ -180,14 +219,14 @@ class Store:
         if entry is None:
             return None
         kind = type(entry)
-        if kind is Value:
+        if kind is Value or kind is Poison:
             self.drop(entry)
         elif kind is Variable:
             self.drop(entry.value)
         elif kind is Tape:
             for node in entry.nodes:
                 self.unrecord(node)
-        elif kind is not Poison:
+        else:
             self.used -= entry.nbytes
         return entry
 
@@ -217,17 +256,30 @@ class Store:
     def clear(self) -> None:
         """Forget everything."""
         self.entries.clear()
-        self.used = 0
+        self.used = self.texts = self.recorded = 0
         if self.share is not None:
             self.share.close()
+
+
+def checked_edges(array: np.ndarray[Any, Any], count: Any) -> np.ndarray[Any, Any]:
+    """`edges`, refused before they are taken where they are more than stands in an item.
+
+    Raises:
+        ProtocolError: `count` is no number of entries.
+        InvalidArgumentError: the edges are too large: the client can ask for fewer, or for the whole value.
+    """
+    if type(count) is not int or not 0 < count < 2**20:
+        raise ProtocolError(f"{count!r:.50} is no number of edge items")
+    size = math.prod(min(dim, 2 * count) for dim in array.shape) * array.itemsize
+    if size > MAX_INLINE:
+        raise InvalidArgumentError(f"{count} entries at each edge are {size} bytes, over the limit of {MAX_INLINE}")
+    return edges(array, count)
 
 
 def edges(array: np.ndarray[Any, Any], count: int) -> np.ndarray[Any, Any]:
     """The first and last `count` entries along each axis that has more than twice as many: what a `repr` prints of a
     large value.
     """
-    if type(count) is not int or not 0 < count < 2**20:
-        raise ProtocolError(f"{count!r} is no number of edge items")
     for axis, size in enumerate(array.shape):
         if size > 2 * count:
             picked = [*range(count), *range(size - count, size)]
