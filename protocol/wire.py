@@ -263,6 +263,17 @@ def pack(value: Any) -> bytes:
     return bytes(_packers.packer.pack(value))
 
 
+def as_sent(value: Any) -> Any:
+    """What `unpack` gave as `pack` takes it: a reference is a tuple, which would travel as an array."""
+    if type(value) is Ref:
+        return ref_ext(value.id)
+    if type(value) is tuple:
+        return [as_sent(each) for each in value]
+    if type(value) is dict:
+        return {key: as_sent(each) for key, each in value.items()}
+    return value
+
+
 def unpack(data: bytes) -> Any:
     """What `pack` wrote; arrays of msgpack become tuples. Raises ProtocolError for anything malformed.
 
@@ -298,7 +309,7 @@ def _check_whole(data: bytes) -> None:
     A decoder makes room for an array when it sees its length: many arrays, one within the other, that are longer than
     what follows would take a thousand times the memory of their bytes.
     """
-    unpacker = msgpack.Unpacker(max_buffer_size=0)
+    unpacker = msgpack.Unpacker(max_buffer_size=0, read_size=2**14)
     unpacker.feed(data)
     unpacker.skip()
 

@@ -166,13 +166,13 @@ class ThreadHost:
         self._thread.join(timeout)
         if self._thread.is_alive() or self._closing:
             return False
-        pending = [(len(self._left), wire.pack(self._left))] if self._left else []
+        pending = [_packed_items(self._left)] if self._left else []
         while not self._queue.empty():
             work = self._queue.get()
             if isinstance(work, Frame):
                 pending.append((work.items, work.body))
             elif work is not None:
-                pending.append((len(work), wire.pack(work)))
+                pending.append(_packed_items(work))
         description, arrays = persistence.executor_state(self.executor)
         persistence.write(path, {**description, "pending": pending}, arrays)
         return True
@@ -287,6 +287,10 @@ class ThreadHost:
             return False
         executor.execute(items)
         return True
+
+
+def _packed_items(items: tuple[tuple[Any, ...], ...]) -> tuple[int, bytes]:
+    return len(items), wire.pack(wire.as_sent(items))
 
 
 def _weight(item: tuple[Any, ...]) -> int:

@@ -1,16 +1,18 @@
-"""The option of the fuzzers, `--fuzz-seconds`, and the fixture that runs a property for that long."""
+"""The option of the fuzzers, `--fuzz-seconds`, and the fixtures that run a property, or a machine, for that long."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, seed, settings
+from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 from hypothesis.strategies import SearchStrategy
 
 # What a fuzzed server does takes its time, and is told apart by the assertions alone.
+_EXPLORING = frozenset(("explore", "explore_machine"))
 UNTIMED = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck), print_blob=True)
 
 
@@ -26,7 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     seconds = config.getoption("--fuzz-seconds")
     for item in items:
-        if seconds and "explore" in getattr(item, "fixturenames", ()):
+        if seconds and _explores(item):
             item.add_marker(pytest.mark.timeout(seconds + 300))
 
 
@@ -35,20 +37,38 @@ def explore(request: pytest.FixtureRequest) -> Callable[..., None]:
     """`explore(check, strategy, ...)` runs `check` on examples of the strategies: the same `examples` ones by default, new ones
     for this test's share of `--fuzz-seconds`. A failure prints the smallest example found and its seed.
     """
-    sharing = [
-        item
-        for item in request.session.items
-        if item.path == request.path and "explore" in getattr(item, "fixturenames", ())
-    ]
-    seconds = request.config.getoption("--fuzz-seconds") / max(1, len(sharing))
 
     def run(check: Callable[..., Any], *strategies: SearchStrategy[Any], examples: int = 100) -> None:
-        end = time.monotonic() + seconds
-        start = time.time_ns() if seconds else 0
-        turn = 0
-        while turn == 0 or time.monotonic() < end:
+        for number in _seeds(request):
             chosen = settings(UNTIMED, max_examples=examples)
-            seed(start + turn)(chosen(given(*strategies)(check)))()
-            turn += 1
+            seed(number)(chosen(given(*strategies)(check)))()
 
     return run
+
+
+@pytest.fixture
+def explore_machine(request: pytest.FixtureRequest) -> Callable[..., None]:
+    """`explore_machine(machine, examples=, steps=)` runs a class of `RuleBasedStateMachine` as `explore` runs a check."""
+
+    def run(machine: type[RuleBasedStateMachine], *, examples: int = 50, steps: int = 50) -> None:
+        for number in _seeds(request):
+            chosen = settings(UNTIMED, max_examples=examples, stateful_step_count=steps)
+            run_state_machine_as_test(seed(number)(machine), settings=chosen)
+
+    return run
+
+
+def _seeds(request: pytest.FixtureRequest) -> Iterator[int]:
+    """The seeds of a test's turns: one, always the same, or new ones for the test's share of `--fuzz-seconds`."""
+    sharing = [item for item in request.session.items if item.path == request.path and _explores(item)]
+    seconds = request.config.getoption("--fuzz-seconds") / max(1, len(sharing))
+    end = time.monotonic() + seconds
+    number = time.time_ns() if seconds else 0
+    yield number
+    while time.monotonic() < end:
+        number += 1
+        yield number
+
+
+def _explores(item: pytest.Item) -> bool:
+    return not _EXPLORING.isdisjoint(getattr(item, "fixturenames", ()))
