@@ -22,8 +22,8 @@
         +-- SequenceGapError        a frame out of order: costs the connection, not the session
 
 Owns: the classes, `code_of`, `error_from`, `brief`. Codes 1 to 16 are TensorFlow's (and gRPC's). Python's own
-TypeError, ValueError, IndexError, LookupError and NotImplementedError travel too (80 to 84), because inference on the server
-raises them as the client's does.
+TypeError, ValueError, IndexError, LookupError and NotImplementedError travel too (80 to 84), because inference on the
+server raises them as the client's does.
 """
 
 from __future__ import annotations

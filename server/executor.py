@@ -40,7 +40,7 @@ from server.files import Files
 from server.kernels import KERNELS
 from server.ledger import Share
 from server.payloads import Payloads, Upload
-from server.pins import ANSWERED, Pins, checked_read
+from server.pins import ANSWERED, Pins, checked_read, numbered
 from server.plans import Bound, Missing, Plan
 from server.published import Published, Shelf
 from server.tally import Tally
@@ -96,7 +96,7 @@ class Executor:
         }  # fmt: skip
         self.pins = Pins(limit)
         for kind in ANSWERED:
-            self.handlers[kind] = _numbered(self.handlers[kind])
+            self.handlers[kind] = numbered(self.handlers[kind])
 
     def execute(self, items: tuple[tuple[Any, ...], ...]) -> None:
         """Run `items` in order.
@@ -524,16 +524,6 @@ class _Poisoned(Exception):
     def __init__(self, poison: Poison) -> None:
         super().__init__(poison.message)
         self.poison = poison
-
-
-def _numbered(handler: Callable[[tuple[Any, ...], int], None]) -> Callable[[tuple[Any, ...], int], None]:
-    """`handler` for items whose first field is the number of a read."""
-
-    def checked(item: tuple[Any, ...], number: int) -> None:
-        checked_read(item[1])
-        handler(item, number)
-
-    return checked
 
 
 shown: Final = reprlib.repr

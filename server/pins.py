@@ -5,6 +5,7 @@ Owns: `Pins`, and what the number of a read is. Does not know the values (`serve
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from protocol.errors import ProtocolError, ResourceExhaustedError
@@ -20,6 +21,16 @@ def checked_read(read: Any) -> None:
     """Raise ProtocolError unless `read` is a number: it is kept, and comes back in answers."""
     if type(read) is not int or read < 0:
         raise ProtocolError(f"{read!r:.50} is no number of a read")
+
+
+def numbered(handler: Callable[[tuple[Any, ...], int], None]) -> Callable[[tuple[Any, ...], int], None]:
+    """`handler` for items whose first field is the number of a read."""
+
+    def checked(item: tuple[Any, ...], number: int) -> None:
+        checked_read(item[1])
+        handler(item, number)
+
+    return checked
 
 
 class Pins:

@@ -34,8 +34,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture
 def explore(request: pytest.FixtureRequest) -> Callable[..., None]:
-    """`explore(check, strategy, ...)` runs `check` on examples of the strategies: the same `examples` ones by default, new ones
-    for this test's share of `--fuzz-seconds`. A failure prints the smallest example found and its seed.
+    """`explore(check, strategy, ...)` runs `check` on examples of the strategies: by default the same `examples` ones,
+    else new ones for this test's share of `--fuzz-seconds`. A failure prints the smallest example found and its seed.
     """
 
     def run(check: Callable[..., Any], *strategies: SearchStrategy[Any], examples: int = 100) -> None:
@@ -48,7 +48,7 @@ def explore(request: pytest.FixtureRequest) -> Callable[..., None]:
 
 @pytest.fixture
 def explore_machine(request: pytest.FixtureRequest) -> Callable[..., None]:
-    """`explore_machine(machine, examples=, steps=)` runs a class of `RuleBasedStateMachine` as `explore` runs a check."""
+    """`explore_machine(machine, examples=, steps=)` runs a `RuleBasedStateMachine` as `explore` runs a check."""
 
     def run(machine: type[RuleBasedStateMachine], *, examples: int = 50, steps: int = 50) -> None:
         for number in _seeds(request):

@@ -1,6 +1,6 @@
 """What must hold of the codec for any bytes, and bytes that are nearly frames.
 
-Owns: the checks that the tests, the guided fuzzer and the corpus share, and strategies of values, arrays and mutated frames.
+Owns: the checks that the tests, the guided fuzzer and the corpus share; strategies of values, arrays, mutated frames.
 """
 
 from __future__ import annotations
@@ -159,7 +159,9 @@ HEADS = [
 @st.composite
 def structured(draw: Any) -> bytes:
     """Bytes made of such beginnings, some repeated many times."""
-    parts = draw(st.lists(st.tuples(st.sampled_from(HEADS), st.sampled_from([1, 1, 2, 5, 300, 1030, 5000])), max_size=5))
+    parts = draw(
+        st.lists(st.tuples(st.sampled_from(HEADS), st.sampled_from([1, 1, 2, 5, 300, 1030, 5000])), max_size=5)
+    )
     return b"".join(head * times for head, times in parts) + draw(st.binary(max_size=8))
 
 

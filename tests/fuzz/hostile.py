@@ -28,12 +28,14 @@ LAST = 2**40
 
 batches = st.lists(items(), min_size=1, max_size=6).map(packed)
 numbers = st.sampled_from([0, 1, 2, 2**32, 2**63, 2**64 - 1])
+counts = st.sampled_from([0, 1, 2**32 - 1])
+garbage = st.one_of(codec.frames(), codec.frames().flatmap(codec.mutated), st.binary(max_size=60))
 actions = st.one_of(
     st.tuples(st.just("items"), batches),
     st.tuples(st.just("items"), batches),
     st.tuples(st.just("items"), batches),
-    st.tuples(st.just("misnumbered"), batches, st.sampled_from([-2, -1, 1, 2**60]), st.sampled_from([0, 1, 2**32 - 1])),
-    st.tuples(st.just("garbage"), st.one_of(codec.frames(), codec.frames().flatmap(codec.mutated), st.binary(max_size=60))),
+    st.tuples(st.just("misnumbered"), batches, st.sampled_from([-2, -1, 1, 2**60]), counts),
+    st.tuples(st.just("garbage"), garbage),
     st.tuples(st.just("acknowledge"), numbers, numbers),
     st.tuples(st.just("cancel"), st.one_of(numbers, st.sampled_from([-1, "all", None]))),
     st.tuples(st.just("again"), st.sampled_from([0, 0, 0, -1, 1, 2**60])),

@@ -13,7 +13,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from protocol import dtypes, wire
-from protocol.errors import MAX_MESSAGE, InternalError, OpError, ProtocolError
+from protocol.errors import MAX_MESSAGE, InternalError, OpError
 from protocol.wire import FIELDS, Frame, Item, Kind, Ref
 from server.devices import Device
 from server.executor import Executor
@@ -26,7 +26,7 @@ OPS = (
     "add", "matmul", "negative", "reduce_sum", "reshape", "gather", "concat", "split", "assign", "assign_add",
     "update_sgd", "cast", "unique", "svd", "no_such_op", "where",
 )  # fmt: skip
-"""Bound to 0 and up in every session, before anything hostile: an element-wise op, effects, several results, variadic."""
+"""Bound to 0 and up in every session: an element-wise op, effects, several results, variadic, none."""
 BINDINGS = [[Item.BIND, index, name] for index, name in enumerate(OPS)]
 MEMORY = 2**24
 """Bytes that the values of a fuzzed session may take."""
@@ -39,7 +39,8 @@ few = st.integers(1, 12)
 ids = st.one_of(few, few, few, st.sampled_from([0, -1, -(2**63), 2**63, 2**64 - 1, 10**6, True, 1.0, "1"]))
 id_lists = st.one_of(st.lists(ids, max_size=4), st.just([1] * 3000))
 small_arrays = st.one_of(
-    codec.arrays(), st.sampled_from([np.ones((2, 2), np.float32), np.array(2, np.float32), np.arange(3), np.zeros((), np.int32)])
+    codec.arrays(),
+    st.sampled_from([np.ones((2, 2), np.float32), np.array(2, np.float32), np.arange(3), np.zeros((), np.int32)]),
 )
 operands = st.one_of(ids, ids, small_arrays)
 reads = st.one_of(st.integers(0, 6), st.sampled_from([-1, 2**64 - 1, "read", None, 1.5]))
@@ -54,7 +55,9 @@ attr_values = st.one_of(codec.scalars, st.lists(st.integers(-4, 4), max_size=4),
 attrs = st.one_of(
     st.none(),
     st.dictionaries(
-        st.sampled_from(["axis", "shape", "dtype", "keepdims", "sizes", "out_type", "x" * 1000]), attr_values, max_size=3
+        st.sampled_from(["axis", "shape", "dtype", "keepdims", "sizes", "out_type", "x" * 1000]),
+        attr_values,
+        max_size=3,
     ),
     st.builds(lambda i: {"shape": Ref(i)}, st.integers(0, 12)),
 )
@@ -183,6 +186,3 @@ def check_bodies(bodies: list[bytes]) -> None:
     with HostileSession() as session:
         if all(session.run(body) for body in bodies):
             session.check_empty()
-
-
-__all__ = ["BINDINGS", "HostileSession", "ProtocolError", "check_bodies", "items", "packed"]

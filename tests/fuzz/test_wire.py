@@ -1,4 +1,4 @@
-"""The codec and bytes of any kind: they are a message or a `ProtocolError`, and never anything else; in bounded memory."""
+"""The codec and bytes of any kind: they are a message or a `ProtocolError`, never anything else; in bounded memory."""
 
 from __future__ import annotations
 
