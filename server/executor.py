@@ -31,8 +31,8 @@ from protocol.errors import (
 from protocol.ops import Op, lookup
 from protocol.placement import short_name
 from protocol.spec import Spec, element_count
-from protocol.wire import MAX_INLINE, Item, Ref
-from server import publishing, storage, switches
+from protocol.wire import Item, Ref
+from server import publishing, reading, storage, switches
 from server.backward import gradients, record
 from server.devices import Device
 from server.far_shelf import FarShelf
@@ -44,7 +44,7 @@ from server.pins import ANSWERED, Pins, checked_read, numbered
 from server.plans import Bound, Missing, Plan
 from server.published import Published, Shelf
 from server.tally import Tally
-from server.values import Poison, Store, Tape, Value, Variable, checked_edges
+from server.values import Poison, Store, Tape, Value, Variable
 
 _MAX_OPS: Final = 4096
 MAX_OP_NAME: Final = 256
@@ -88,11 +88,10 @@ class Executor:
         self._plans: dict[str, dict[Any, Plan]] = {}  # by op, however often that is bound
         self.tally = Tally(lambda: [*self.bound.values(), *self._emitted.values()])
         self.handlers: dict[int, Callable[[tuple[Any, ...], int], None]] = {
-            Item.RUN: self._run, Item.BIND: self._bind, Item.RELEASE: self._release, Item.READ: self._read,
-            Item.CONST: self._const, Item.UPLOAD: self._upload, Item.CLEAR: self._clear, Item.VARIABLE: self._variable,
-            Item.SYNC: self._sync, Item.READ_DONE: self._read_done, Item.TAPE: self._tape,
-            Item.GRADIENT: self._gradient, **storage.handlers(self), **switches.handlers(self),
-            **publishing.handlers(self),
+            Item.RUN: self._run, Item.BIND: self._bind, Item.RELEASE: self._release, Item.CONST: self._const,
+            Item.UPLOAD: self._upload, Item.CLEAR: self._clear, Item.VARIABLE: self._variable, Item.SYNC: self._sync,
+            Item.TAPE: self._tape, Item.GRADIENT: self._gradient, **reading.handlers(self), **storage.handlers(self),
+            **switches.handlers(self), **publishing.handlers(self),
         }  # fmt: skip
         self.pins = Pins(limit)
         for kind in ANSWERED:
@@ -467,30 +466,6 @@ class Executor:
 
     # --- replies -----------------------------------------------------------------------------------------------------
 
-    def _read(self, item: tuple[Any, ...], number: int) -> None:
-        read, tensor = item[1], item[2]
-        try:
-            value = self.operand(tensor)
-            if type(value) is Value:
-                whole = len(item) <= 4 or element_count(value.spec.shape) <= item[4]
-                if whole and value.nbytes > MAX_INLINE:
-                    self.pins.add(read, value.nbytes)
-                array = (value.device or self.default).host(value.array)
-                part = array if whole else checked_edges(array, item[3])
-        except ProtocolError:
-            raise
-        except Exception as error:
-            value = Poison(code_of(error), str(error), None, number)
-        if type(value) is Poison:
-            self.refuse_read(read, value)
-        elif not whole:
-            self.emit((Item.VALUE, read, part, array.shape))
-        elif array.nbytes > MAX_INLINE:
-            self.payloads.offer(read, [array])
-            self.emit((Item.PAYLOAD, read, value.spec.dtype, value.spec.shape))
-        else:
-            self.emit((Item.VALUE, read, array))
-
     def refuse_read(self, read: Any, poison: Poison) -> None:
         """Answer a read with what became of its value."""
         if read in self.pins.sizes:  # by this number, for another item or for one that then failed
@@ -498,10 +473,6 @@ class Executor:
             self.payloads.withdraw(read)
         self.payloads.refuse(read)
         self.emit((Item.READ_FAILED, read, poison.code, poison.message, poison.op, poison.item))
-
-    def _read_done(self, item: tuple[Any, ...], number: int) -> None:
-        self.pins.remove(item[1])
-        self.payloads.withdraw(item[1])
 
     def _sync(self, item: tuple[Any, ...], number: int) -> None:
         for tensor in list(self.uploading):
