@@ -236,7 +236,7 @@ class Payloads:
         """With the lock: forget an upload but for its being over, which a client that missed the answer will ask."""
         self._uploads.pop(upload, None)
         self._over[upload] = nbytes
-        while len(self._over) > REMEMBERED:
+        while len(self._over) > _REMEMBERED:
             del self._over[next(iter(self._over))]
 
     # --- reads -------------------------------------------------------------------------------------------------------
