@@ -47,14 +47,15 @@ REQUIRED: Final = _Required()
 
 @dataclass(frozen=True, slots=True)
 class Attr:
-    """One attribute of an op: its name, annotation, default (`REQUIRED` when it has none), and whether a tensor may
-    stand for it.
+    """One attribute of an op: its name, annotation, default (`REQUIRED` when it has none), whether a tensor may
+    stand for it, and whether it may be a float.
     """
 
     name: str
     annotation: Any
     default: Any
     takes_tensor: bool
+    takes_float: bool = False
 
     def check(self, value: Any, op: str = "") -> None:
         """Raise TypeError unless `value` is exactly of the annotated type; `op` is named in the text."""
@@ -72,7 +73,8 @@ def read_attrs(rule: Callable[..., Any]) -> dict[str, Attr]:
         if parameter.kind is parameter.KEYWORD_ONLY:
             default = REQUIRED if parameter.default is parameter.empty else parameter.default
             options = typing.get_args(hints[name])
-            found[name] = Attr(name, hints[name], default, Unknown in options)
+            takes_float = float in (hints[name], *options)
+            found[name] = Attr(name, hints[name], default, Unknown in options, takes_float)
     return found
 
 

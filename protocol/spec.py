@@ -76,7 +76,7 @@ def checked_shape(shape: Iterable[Dim]) -> tuple[Dim, ...]:
             continue
         if dim < 0:
             raise InvalidArgumentError(f"Dimension {dim} must be >= 0 in the shape {format_shape(dims)}")
-        product *= dim
+        product *= dim or 1  # no elements, but NumPy multiplies the other dims all the same
     if product > MAX_ELEMENTS:
         raise InvalidArgumentError(f"the shape {format_shape(dims)} has more than {MAX_ELEMENTS} elements")
     return dims

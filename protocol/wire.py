@@ -206,14 +206,15 @@ def array_bytes(value: np.ndarray[Any, Any]) -> memoryview:
 
 def checked_count(shape: Iterable[int]) -> int:
     """The product of dims that came over the wire. Raises ProtocolError for a negative or absurd one."""
-    count = 1
+    count, empty = 1, False
     for dim in shape:
         if type(dim) is not int or not 0 <= dim <= MAX_ELEMENTS:
             raise ProtocolError(f"{dim!r} is no dimension")
-        count *= dim
+        count *= dim or 1  # no elements, but NumPy multiplies the other dims all the same
+        empty = empty or not dim
     if count > MAX_ELEMENTS:
         raise ProtocolError(f"a shape has {count} elements, over the limit of {MAX_ELEMENTS}")
-    return count
+    return 0 if empty else count
 
 
 def checked_shape(shape: Any) -> tuple[int, ...]:

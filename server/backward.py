@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from protocol.dtypes import BY_NUMPY
-from protocol.errors import InternalError, ProtocolError
+from protocol.errors import InternalError, InvalidArgumentError, ProtocolError
 from protocol.gradients import GRADIENTS, Node, Slices, Term, backward, plan
 from protocol.ops import Op
 from protocol.spec import Spec
@@ -111,6 +111,8 @@ def gradients(
             start = emitter.term(seed, seed.spec)
             if seed.spec.dtype is not value.spec.dtype:
                 raise ProtocolError(f"the gradient of a target of {value.spec} cannot be of {seed.spec}")
+            if seed.spec.shape != value.spec.shape:
+                raise InvalidArgumentError(f"the gradient of a target of {value.spec} cannot be of {seed.spec}")
         starts.append((target, start))
     planned = plan(tape.nodes, [t for t, _ in starts], sources)
     found = backward(planned, starts, sources, emitter, None if keep else store.unrecord)

@@ -37,7 +37,7 @@ from server.backward import gradients, record
 from server.devices import Device
 from server.far_shelf import FarShelf
 from server.files import Files
-from server.kernels import KERNELS
+from server.kernels import KERNELS, room
 from server.ledger import Share
 from server.payloads import Payloads, Upload
 from server.pins import ANSWERED, Pins, checked_read, numbered
@@ -104,6 +104,7 @@ class Executor:
             ProtocolError: an item is malformed; the session cannot go on.
         """
         handlers = self.handlers
+        room.asked_of(self.store.charge)
         for item in items:
             number = self.executed + 1
             try:
@@ -215,7 +216,7 @@ class Executor:
         """The results of an op."""
         op = bound.op
         bound.count += 1
-        specs, size, small = bound.plan_for(tuple([v.spec for v in values]), attrs)
+        specs, size, small, attrs = bound.plan_for(tuple([v.spec for v in values]), attrs)
         store = self.store
         if store.used + size > store.granted or len(store.entries) >= store.most:
             store.charge(size)

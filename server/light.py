@@ -66,7 +66,7 @@ def _is_light_op(executor: Executor, item: tuple[Any, ...]) -> bool:
             return True
         specs.append(value.spec)
     try:
-        results, size, _ = bound.plan_for(tuple(specs), attrs)
+        results, size, *_ = bound.plan_for(tuple(specs), attrs)
     except Exception:
         return True  # it will fail in inference again, which is as quick
     return size <= _BYTES and all(spec.is_static for spec in results)

@@ -10,6 +10,14 @@ from protocol.ops.registry import NUMERIC, op
 from protocol.ops.rules import vector_length
 from protocol.spec import Dim, Spec, element_count, format_shape, merge_shapes
 
+MAX_PARTS = 2**16
+"""Results of one op at most: an item of the stream names them all."""
+
+
+def _check_parts(count: int) -> None:
+    if count > MAX_PARTS:
+        raise InvalidArgumentError(f"a tensor is taken apart into {MAX_PARTS} parts at most, not {count}")
+
 
 def _ranked(values: tuple[Spec, ...]) -> int | None:
     """The rank of the first of `values` that has one."""
@@ -89,6 +97,7 @@ def _unstack(value: Spec, *, num: int | None = None, axis: int = 0) -> tuple[Spe
     if value.shape is None or rank is None:
         if num is None:
             raise ValueError("Cannot infer argument `num` from shape <unknown>")
+        _check_parts(num)
         return (Spec(value.dtype, None),) * num
     if not -rank <= axis < rank:
         raise ValueError(f"Argument `axis` = {axis} not in range [{-rank}, {rank})")
@@ -100,12 +109,14 @@ def _unstack(value: Spec, *, num: int | None = None, axis: int = 0) -> tuple[Spe
         raise InvalidArgumentError(f"Input shape axis {at} must equal {num}, got shape {format_shape(value.shape)}")
     count = dim if num is None else num
     assert count is not None
+    _check_parts(count)
     return (Spec(value.dtype, value.shape[:at] + value.shape[at + 1 :]),) * count
 
 
 def split_sizes(dim: Dim, sizes: int | Ints, axis: int) -> tuple[Dim, ...]:
     """The parts of an axis of `dim`: a number of equal ones, or ones of given lengths, one of which may be -1."""
     if isinstance(sizes, int):
+        _check_parts(sizes)
         if sizes < 1:
             raise InvalidArgumentError(f"Value for attr 'num_split' of {sizes} must be at least minimum 1")
         if dim is not None and dim % sizes:

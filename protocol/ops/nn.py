@@ -13,6 +13,8 @@ def _leaky(features: Spec, *, alpha: float = 0.2) -> Spec:
 
 
 def _relu_grad(gradients: Spec, features: Spec, *, alpha: float = 0.0, limit: float | None = None) -> Spec:
+    if alpha and features.dtype.is_integer:
+        raise InvalidArgumentError(f"integers have no slope of {alpha}")
     return Spec(features.dtype, merge_shapes(gradients.shape, features.shape))
 
 

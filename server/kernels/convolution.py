@@ -28,6 +28,7 @@ import numpy as np
 
 from protocol.attrs import Ints
 from protocol.windows import Padding
+from server.kernels import room
 from server.kernels.precision import wide
 from server.kernels.registry import kernel
 from server.kernels.windows import Axis, axes_of, taps
@@ -89,7 +90,9 @@ def _fits(x: Any, axes: Sequence[Axis]) -> bool:
 def _padded(xp: Any, x: Any, axes: Sequence[Axis]) -> Any:
     if not any(a.before or a.after for a in axes):
         return x
-    wider = xp.zeros((len(x), *(a.padded for a in axes), x.shape[-1]), x.dtype)
+    padded = (len(x), *(a.padded for a in axes), x.shape[-1])
+    room.ask(padded, x.dtype)
+    wider = xp.zeros(padded, x.dtype)
     wider[(*_ALL, *(slice(a.before, a.before + a.dim) for a in axes))] = x
     return wider
 
@@ -157,7 +160,10 @@ def _forward(xp: Any, x: Any, filters: Any, axes: Sequence[Axis]) -> Any:
 
 def _repeated(xp: Any, x: Any, times: int) -> Any:
     """Each channel `times` times, for a depthwise filter with several outputs a channel."""
-    return x if times == 1 else xp.repeat(x, times, axis=-1)
+    if times == 1:
+        return x
+    room.ask(x.shape, x.dtype, times)
+    return xp.repeat(x, times, axis=-1)
 
 
 def _filter_gradient(xp: Any, x: Any, dy: Any, filters: Ints, axes: Sequence[Axis]) -> Any:
@@ -199,6 +205,7 @@ def _input_gradient(xp: Any, filters: Any, dy: Any, channels: int, axes: Sequenc
     width = channels if groups == 1 else outputs
     dx = xp.zeros((len(dy), *(a.dim for a in axes), width), dy.dtype)
     rows = dy.reshape(-1, outputs)
+    room.ask((len(rows), width), dy.dtype, times=2)
     for tap, outs, ins in taps(axes):
         part = rows @ filters[tap].T if groups == 1 else rows * filters[tap][0]
         dx[_ALL + ins] += part.reshape(*dy.shape[:-1], width)[_ALL + outs]

@@ -7,6 +7,7 @@ from typing import Any
 from protocol import dtypes
 from protocol.dtypes import DType
 from protocol.ops.creation import linspace_axis, range_length
+from server.kernels import room
 from server.kernels.precision import wide
 from server.kernels.registry import kernel
 
@@ -59,6 +60,8 @@ def _one_hot(xp: Any, indices: Any, *values: Any, depth: int, axis: int = -1, dt
 def _sequence_mask(xp: Any, lengths: Any, *, maxlen: int | None = None, dtype: DType = dtypes.bool_) -> Any:
     if maxlen is None:  # the result's size is a value: here a GPU must wait
         maxlen = max(int(lengths.max()), 0) if lengths.size else 0
+        room.ask((*lengths.shape, maxlen), dtype.numpy)
+    room.ask((maxlen,), xp.int64)
     return (xp.arange(maxlen) < lengths[..., None]).astype(dtype.numpy, copy=False)
 
 

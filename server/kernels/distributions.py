@@ -20,6 +20,7 @@ import numpy as np
 
 from protocol.dtypes import DType, float32, int32
 from protocol.philox import RETRY, VALUES
+from server.kernels import room
 from server.kernels.library import special
 from server.kernels.philox import words
 from server.kernels.registry import kernel
@@ -28,6 +29,7 @@ from server.kernels.special import igamma_slope
 _ROUNDS = 64  # each accepts 7 of 10 values at the very least
 _SEARCH = 80  # a count with a mean below 10 is larger with a probability under 2^-53
 _SWITCH = 10.0
+_SCRATCH = 16  # arrays of float64 at a time for each of the results
 
 
 def _open(raw: Any) -> Any:
@@ -67,6 +69,7 @@ def _search(xp: Any, u: Any, first: Any, ratio: Callable[[int], Any]) -> Any:
 
 
 def _flat(xp: Any, parameter: Any, shape: tuple[int, ...]) -> Any:
+    room.ask(shape, np.float64, times=_SCRATCH)
     return xp.broadcast_to(parameter, shape).reshape(-1).astype(np.float64)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from protocol.ops.indexing import gather_axes, slicing_of
 from protocol.slicing import Masks, Slicing
+from server.kernels import room
 from server.kernels.positions import add_rows, in_range, row_numbers, take_rows
 from server.kernels.registry import kernel
 
@@ -70,6 +71,7 @@ def _boolean_mask(xp: Any, tensor: Any, mask: Any, *, axis: int | None = None) -
 
 def _where(xp: Any, condition: Any) -> Any:
     hit = condition if condition.dtype.kind == "b" else condition != 0
+    room.ask((int(xp.count_nonzero(hit)), hit.ndim), xp.int64, times=2)
     return xp.stack(xp.nonzero(hit), axis=1).astype("int64", copy=False)
 
 

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from protocol.errors import ResourceExhaustedError
 from protocol.ops.joining import split_sizes
-from protocol.spec import MAX_ELEMENTS
+from server.kernels import room
 from server.kernels.checks import refuse
 from server.kernels.registry import kernel
 
@@ -37,14 +36,15 @@ def _split(
 def _repeat_each(xp: Any, input: Any, repeats: Any, *, axis: int | None = None) -> Any:
     if axis is None:
         input, axis = input.reshape(-1), 0
+    axis %= input.ndim
     refuse(xp, repeats < 0, "repeats must not be negative")
     counts = xp.broadcast_to(repeats, (input.shape[axis],))
-    ends = xp.cumsum(counts, dtype="int64")
-    total = int(ends[-1]) if len(ends) else 0  # the result's size is a value: here a GPU must wait
-    if total > MAX_ELEMENTS:
-        raise ResourceExhaustedError(f"repeats add up to {total}, over the limit of {MAX_ELEMENTS}")
+    total = int(counts.sum(dtype="float64"))  # the result's size is a value: here a GPU must wait
+    room.ask((*input.shape[:axis], total, *input.shape[axis:][1:]), input.dtype)
     if xp is np:
         return np.repeat(input, counts, axis)
+    ends = xp.cumsum(counts, dtype="int64")
+    room.ask((total,), ends.dtype, times=2)
     return xp.take(input, xp.searchsorted(ends, xp.arange(total), side="right"), axis=axis)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from protocol.attrs import Ints
 from protocol.windows import Padding
+from server.kernels import room
 from server.kernels.precision import widened
 from server.kernels.registry import kernel
 from server.kernels.windows import Axis, axes_of
@@ -36,7 +37,9 @@ def _lowest(dtype: Any) -> Any:
 
 
 def _max_along(xp: Any, x: Any, axis: int, ax: Axis) -> Any:
-    y = xp.full(_shape(x, axis, ax.out), _lowest(x.dtype), x.dtype)
+    shape = _shape(x, axis, ax.out)
+    room.ask(shape, x.dtype)
+    y = xp.full(shape, _lowest(x.dtype), x.dtype)
     for outs, ins in _views(axis, ax):
         part = y[outs]
         xp.maximum(part, x[ins], out=part)
@@ -80,6 +83,7 @@ def _max_pool_grad(xp: Any, x: Any, y: Any, g: Any, *, window: Ints, strides: In
 
 def _inputs(xp: Any, shape: tuple[int, ...], dtype: Any, views: Sequence[Any], axis: int, ax: Axis) -> tuple[Any, bool]:
     """An array for what goes back to the inputs, and whether each is in one window at most, so that it is just set."""
+    room.ask(shape, dtype)
     apart = ax.stride >= ax.size
     covered = sum(outs[axis].stop - outs[axis].start for outs, _ in views)
     return (xp.empty if apart and covered == ax.dim else xp.zeros)(shape, dtype), apart
@@ -114,6 +118,7 @@ def _max_pool_pick(xp: Any, x: Any, y: Any, v: Any, *, window: Ints, strides: In
     steps = _steps(x.shape, window, strides, padding)[::-1]
     levels = _levels(xp, x, y, steps)
     for (axis, ax), source, pooled in zip(steps, levels, levels[1:], strict=False):
+        room.ask(pooled.shape, v.dtype)
         picked = xp.zeros(pooled.shape, v.dtype)
         for outs, ins, hit in _hits(xp, source, pooled, v.dtype, axis, ax):
             picked[outs] += v[ins] * hit
@@ -137,7 +142,9 @@ def _avg_pool(xp: Any, x: Any, *, window: Ints, strides: Ints, padding: Padding)
     steps = _steps(x.shape, window, strides, padding)
     counts = _counts(xp, x.ndim, steps, x.dtype)
     for axis, ax in steps:
-        y = xp.zeros(_shape(x, axis, ax.out), x.dtype)
+        shape = _shape(x, axis, ax.out)
+        room.ask(shape, x.dtype)
+        y = xp.zeros(shape, x.dtype)
         for outs, ins in _views(axis, ax):
             y[outs] += x[ins]
         x = y

@@ -15,6 +15,7 @@ import numpy as np
 
 from protocol.attrs import Ints
 from protocol.einsum import ELLIPSIS, Label, axis_labels, parse
+from server.kernels import room
 from server.kernels.precision import wide, widened
 from server.kernels.registry import kernel
 
@@ -108,6 +109,7 @@ def _einsum(xp: Any, *inputs: Any, equation: str) -> Any:
         for first, second in pairs:
             operands[i] = xp.diagonal(operands[i], axis1=first, axis2=second)
     for left, right, left_layout, right_layout, outer, shape in plan.steps:
+        room.ask(shape, inputs[0].dtype)
         b, a = right_layout.apply(operands.pop(right)), left_layout.apply(operands.pop(left))
         operands.append((a * b if outer else _matmul(xp, a, b)).reshape(shape))
     return plan.result.apply(operands[0])

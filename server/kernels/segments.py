@@ -14,7 +14,7 @@ import numpy as np
 
 from protocol.dtypes import BY_NUMPY
 from protocol.errors import InvalidArgumentError
-from protocol.spec import checked_shape
+from server.kernels import room
 from server.kernels.precision import wide
 from server.kernels.reductions import divide_toward_zero
 from server.kernels.registry import kernel
@@ -146,7 +146,7 @@ def _segment(reduce: Callable[..., Any]) -> Callable[..., Any]:
     def run(xp: Any, data: Any, segment_ids: Any) -> Any:
         count = _last_segment(xp, segment_ids) + 1
         rest = data.shape[1:]
-        checked_shape((count, *rest))
+        room.ask((count, *rest), data.dtype)
         rows = wide(data).reshape(segment_ids.size, math.prod(rest))
         return reduce(xp, rows, segment_ids, count, data.dtype).astype(data.dtype, copy=False).reshape(count, *rest)
 

@@ -10,7 +10,7 @@ import numpy as np
 from protocol import dtypes
 from protocol.dtypes import DType
 from protocol.errors import InvalidArgumentError
-from protocol.spec import checked_shape
+from server.kernels import room
 from server.kernels.precision import wide, widened
 from server.kernels.registry import kernel
 from server.kernels.segments import group_counts, group_sums
@@ -94,6 +94,7 @@ def _unique_with_counts(xp: Any, x: Any, out_idx: DType = dtypes.int32) -> tuple
     index, size = out_idx.numpy, x.size
     if not size:
         return x, xp.empty(0, index), xp.empty(0, index)
+    room.ask(x.shape, xp.int64, times=8)  # of a byte each, orders and places are many times as much
     keys = wide(x)
     order = xp.argsort(keys, kind="stable")
     keys = keys[order]
@@ -177,8 +178,8 @@ def _bincount(
     rows = arr.shape[0] if axis == -1 and arr.ndim == 2 else 1
     lead = (rows,) if axis == -1 and arr.ndim == 2 else ()
     bins, cut = _bins(xp, arr, minlength, maxlength)
-    checked_shape((*lead, bins))
     result = weights[0].dtype if weights else dtype.numpy
+    room.ask((rows, bins + 1), xp.int64, times=2)
     values = arr.reshape(rows, arr.size // rows if rows else 0).astype(xp.int64)
     groups = rows * bins + 1  # one more than there are bins, for what is beyond the last
     inside = (values >= 0) & (values < bins) if cut else None  # a uint64 over int64's limit is negative by now

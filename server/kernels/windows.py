@@ -37,14 +37,20 @@ class Axis(NamedTuple):
         """(tap, outputs, inputs): at this tap these outputs read these inputs. Taps with none are left out."""
         first = max(-(-(self.before - (self.out - 1) * self.stride) // self.dilation), 0)
         last = min((self.before + self.dim - 1) // self.dilation, self.size - 1)
-        for tap in range(first, last + 1):
+        tap = first
+        while tap <= last:
             shift = tap * self.dilation - self.before
             low = max(-(shift // self.stride), 0)
             high = min((self.dim - 1 - shift) // self.stride + 1, self.out)
+            begin = low * self.stride + shift
             if low < high:
-                begin = low * self.stride + shift
                 end = (high - 1) * self.stride + shift + 1
                 yield tap, slice(low, high), slice(begin, end, self.stride)
+            elif low == 0:
+                return
+            # Padding can be far longer than the axis: on to the tap at which an output before that one meets it.
+            gap = self.stride - begin if low >= high else 0
+            tap += max(-(-gap // self.dilation), 1)
 
 
 @lru_cache(4096)

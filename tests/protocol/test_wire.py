@@ -82,3 +82,9 @@ def test_any_bytes_are_a_frame_or_a_protocol_error(data):
     except ProtocolError:
         return
     assert wire.encode_frame(*frame) == data
+
+
+def test_the_dims_of_an_empty_shape_are_bounded():
+    assert wire.checked_count((2**40, 0)) == 0
+    with pytest.raises(ProtocolError):
+        wire.checked_count((2**40, 2**40, 0))
