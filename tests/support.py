@@ -79,6 +79,15 @@ def resident_bytes(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
+def processes_of(server: ServerProcess) -> set[int]:
+    """The processes of sessions: the children of the server's child."""
+
+    def children(pid: int) -> list[int]:
+        return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+    return {grandchild for child in children(server.pid) for grandchild in children(child)}
+
+
 @contextlib.contextmanager
 def serving(*options: str, **arguments: Any) -> Iterator[ServerProcess]:
     server = ServerProcess(*options, **arguments)

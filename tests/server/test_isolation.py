@@ -12,7 +12,7 @@ import pytest
 from protocol import wire
 from protocol.wire import Item
 from tests.stream.raw import Raw, http
-from tests.support import ROOT, run_program, serving, wait_until
+from tests.support import ROOT, processes_of, run_program, serving, wait_until
 
 BIND, CONST, READ, RELEASE, RUN = wire.BIND, wire.CONST, wire.READ, wire.RELEASE, wire.RUN
 LOST = 64
@@ -24,15 +24,6 @@ LARGE = np.arange(2**19, dtype=np.float32)
 def server():
     with serving("--isolation", "process") as process:
         yield process
-
-
-def processes_of(server) -> set[int]:
-    """The processes of sessions: the children of the server's child."""
-
-    def children(pid: int) -> list[int]:
-        return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-    return {grandchild for child in children(server.pid) for grandchild in children(child)}
 
 
 def process_of(server, raw: Raw) -> int:
