@@ -21,6 +21,7 @@ import os
 import signal
 import socket
 import threading
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,8 @@ from server.hosting import devices_of
 from server.http_protocol import PayloadProtocol
 from server.nursery import Nursery
 from server.settings import Settings
+from server.socket_protocol import SocketProtocol
+from server.watch import Limits, Watch
 
 _SWITCH_INTERVAL = 0.0005
 """Seconds a thread may keep the interpreter while another wants it: the event loop answers a ping beside a busy
@@ -70,10 +73,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _config(settings: Settings, app: Any) -> uvicorn.Config:
+    watch = Watch(Limits(settings.header_seconds, settings.stall_seconds, settings.max_connections))
     return uvicorn.Config(
         app,
-        http=PayloadProtocol,
-        ws="websockets-sansio",
+        http=partial(PayloadProtocol, watch=watch),
+        ws=partial(SocketProtocol, watch=watch),
         # uvicorn stops answering pings while the application is not receiving and then cuts a healthy session; the
         # protocol has its own heartbeat.
         ws_ping_interval=None,

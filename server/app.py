@@ -30,6 +30,7 @@ from protocol.wire import MAX_FRAME
 from server import connections
 from server.access import Access, account_of
 from server.api import add_tool_routes
+from server.api.document import binary
 from server.api.problems import add_problem_handlers
 from server.devices import Device
 from server.file_routes import add_file_routes
@@ -48,6 +49,7 @@ from server.status_routes import add_status_routes
 _FRAMES: Final = "application/vnd.telegrad.frames"
 _READ_WAIT: Final = 600.0
 _MAX_BODY: Final = 4 * MAX_FRAME
+_MAX_NUMBER: Final = 2**63 - 1
 _RANGE: Final = re.compile(r"bytes=(\d{1,18})-")
 _CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})")
 
@@ -109,20 +111,20 @@ def _add_session_routes(app: FastAPI, sessions: Sessions) -> None:
 
 
 def _add_frame_routes(app: FastAPI, sessions: Sessions) -> None:
-    @app.post("/v1/sessions/{identifier}/connections")
+    @app.post("/v1/sessions/{identifier}/connections", responses=binary(_FRAMES))
     async def connect(request: Request, session: Named) -> Response:
         connection, attachment = connections.attach_http(session, await _body(request))
         content = await connection.poll(0.0)
         return Response(content, media_type=_FRAMES, headers={"x-attachment": str(attachment)})
 
-    @app.post("/v1/sessions/{identifier}/frames")
+    @app.post("/v1/sessions/{identifier}/frames", status_code=204)
     async def send_frames(request: Request, session: Named, attachment: int) -> Response:
         body = await _body(request)
         connections.attached(session, attachment)
         connections.receive_http(sessions, session, body)
         return Response(status_code=204)
 
-    @app.get("/v1/sessions/{identifier}/frames")
+    @app.get("/v1/sessions/{identifier}/frames", responses=binary(_FRAMES))
     async def poll_frames(session: Named, attachment: int, wait: float = 20.0) -> Response:
         content = await connections.attached(session, attachment).poll(min(wait, 60.0) if wait > 0 else 0.0)
         return Response(content, media_type=_FRAMES)
@@ -146,6 +148,8 @@ def _add_payload_routes(app: FastAPI, sessions: Sessions) -> None:
         if match is None:
             raise InvalidArgumentError("an upload needs Content-Range: bytes first-last/total")
         offset, last, total = map(int, match.groups())
+        if not 0 <= upload <= _MAX_NUMBER:
+            raise InvalidArgumentError(f"{upload!r:.30} is no upload")
         target = session.payloads.open(upload, total)
         if target is None:
             return {"received": total}
@@ -168,7 +172,7 @@ def _add_payload_routes(app: FastAPI, sessions: Sessions) -> None:
     async def get_upload(session: Named, upload: int) -> dict[str, int]:
         return {"received": session.payloads.received(upload)}
 
-    @app.get("/v1/sessions/{identifier}/reads/{read}")
+    @app.get("/v1/sessions/{identifier}/reads/{read}", responses=binary("application/octet-stream", 206))
     async def get_read(request: Request, session: Named, read: int) -> Response:
         pinned = await session.payloads.get(read, _READ_WAIT)
         if pinned is None:

@@ -56,6 +56,8 @@ class _Queue:
             self._out.clear()
             self.close("the client does not take what it is sent")
             return
+        if self._out and frame[0] == Kind.ACK == self._out[-1][0]:  # it says all that the one before it did
+            self._queued -= len(self._out.pop()) + _FRAME_COSTS
         self._queued += len(frame) + _FRAME_COSTS
         self._out.append(frame)
         self._wake.set()

@@ -64,7 +64,10 @@ class Files:
         `write` raises ResourceExhaustedError when there is no room for more.
         """
         path = self.path(name)
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except (FileExistsError, NotADirectoryError):
+            raise FailedPreconditionError(f"a part of {name!r} is the name of a file") from None
         temporary = path.with_name(f"{_TEMPORARY}{secrets.token_hex(8)}")
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
         try:
@@ -72,7 +75,10 @@ class Files:
                 yield Writer(file, self)
                 self.check_room(0)
                 os.fsync(file.fileno())
-            os.replace(temporary, path)
+            try:
+                os.replace(temporary, path)
+            except IsADirectoryError:
+                raise FailedPreconditionError(f"files have names that go on from {name!r}") from None
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise

@@ -252,10 +252,19 @@ def _filled(family: Any, rows: Rows | float) -> Metric:
     return found
 
 
+_TEXTS: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "description": "Done",
+        "content": {kind: {"schema": {"type": "string"}} for kind in ("text/plain", "application/openmetrics-text")},
+    }
+}
+"""What a route says of an answer in Prometheus' formats."""
+
+
 def add_metrics_routes(app: FastAPI, metrics: Metrics) -> None:
     """Serve them."""
 
-    @app.get("/metrics")
+    @app.get("/metrics", responses=_TEXTS)
     async def get_metrics(request: Request) -> Response:
         try:
             encode, content_type = choose_encoder(request.headers.get("accept", ""))

@@ -16,16 +16,21 @@ import logging
 import re
 from typing import Any, Final
 
-from protocol.errors import OpError, PermissionDeniedError, SequenceGapError, UnauthenticatedError
+from protocol.errors import InvalidArgumentError, OpError, PermissionDeniedError, SequenceGapError, UnauthenticatedError
 from server.access import ACCOUNT, Access
 from server.logs import note_error
 from server.settings import Settings
+from server.socket_protocol import CONNECTION
 from server.throttle import Throttle
 
 log = logging.getLogger("telegrad.security")
 
 _OPEN_PATHS: Final = frozenset(("/healthz", "/readyz", "/docs", "/openapi.json"))
 _ADMIN_PATHS: Final = frozenset(("/metrics",))
+_ONCE: Final = frozenset(
+    (b"host", b"origin", b"authorization", b"content-encoding", b"content-type", b"content-range", b"idempotency-key")
+)
+"""Headers that a request has once at most: of two, another program in front of this one may have read the other."""
 _LOOPBACK_HOST: Final = re.compile(r"localhost|127(\.\d{1,3}){3}|\[::1\]|testserver", re.IGNORECASE)
 
 STATUS: Final = {1: 409, 3: 400, 5: 404, 7: 403, 8: 507, 9: 400, 12: 501, 16: 401, 64: 404, 65: 400}
@@ -59,11 +64,14 @@ class Guard:
         """Handle one connection scope."""
         if scope["type"] in ("http", "websocket"):
             headers = dict(scope["headers"])
-            error = self._foreign(headers)
+            error = _ambiguous(scope["headers"]) or self._foreign(headers)
             if error is None and scope["path"] not in _OPEN_PATHS:
                 error = await self._admit(scope, headers)
             if error is not None:
                 await refuse(scope, send, error)
+                return
+            if headers.get(b"content-encoding", b"identity").strip().lower() not in (b"", b"identity"):
+                await refuse(scope, send, InvalidArgumentError("bodies are taken as they are, without encoding"), 415)
                 return
         await self.app(scope, receive, send)
 
@@ -91,6 +99,8 @@ class Guard:
         if scope["path"] in _ADMIN_PATHS and "admin" not in account.token.rights:
             return PermissionDeniedError(f"{scope['path']} needs a token with the right admin")
         scope[ACCOUNT] = account
+        if (connection := scope.get(CONNECTION)) is not None:
+            connection.known = True
         return None
 
     async def _hold_back(self, scope: Any) -> None:
@@ -104,9 +114,18 @@ class Guard:
                 await asyncio.sleep(delay)
 
 
-async def refuse(scope: Any, send: Any, error: OpError) -> None:
-    """Answer with problem details; a WebSocket handshake too, where the server can."""
-    status, body = problem(error)
+def _ambiguous(headers: list[tuple[bytes, bytes]]) -> OpError | None:
+    names = [name for name, _ in headers if name in _ONCE]
+    if len(names) == len(set(names)):
+        return None
+    return InvalidArgumentError(f"a request has one {max(names, key=names.count).decode()}, not several")
+
+
+async def refuse(scope: Any, send: Any, error: OpError, status: int | None = None) -> None:
+    """Answer with problem details; a WebSocket handshake too, where the server can. `status`: another than usual."""
+    usual, body = problem(error)
+    status = status or usual
+    body["status"] = status
     prefix = "websocket.http.response" if scope["type"] == "websocket" else "http.response"
     if scope["type"] == "websocket" and "websocket.http.response" not in scope.get("extensions", {}):
         await send({"type": "websocket.close", "code": 1008, "reason": error.message[:100]})

@@ -10,10 +10,10 @@ import contextlib
 import os
 import secrets
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from protocol.sizes import parse_size
 from server import logs
@@ -51,6 +51,9 @@ class Settings:
     item_seconds: float = 0.0
     save_seconds: float = 15.0
     published_limit: int | None = None
+    header_seconds: float = 20.0
+    stall_seconds: float = 60.0
+    max_connections: int = 512
 
     @property
     def loopback(self) -> bool:
@@ -170,6 +173,7 @@ def parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
         help="seconds that sessions may take, when the server is told to stop, to be saved in the data directory for "
         "the next one; 0: they are not [TELEGRAD_SAVE_SECONDS]",
     )
+    _add_patience(add, default)
     add(
         "--log-level",
         choices=("debug", "info", "warning", "error"),
@@ -194,6 +198,45 @@ def parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
         help="stop when standard input ends: for a parent that starts this as its child",
     )
     return result
+
+
+def _seconds(text: str) -> float:
+    """A positive number of seconds."""
+    found = float(text)
+    if not 0 < found < 1e9:
+        raise argparse.ArgumentTypeError("has to be a positive number of seconds")
+    return found
+
+
+def _count(text: str) -> int:
+    """A positive number."""
+    found = int(text)
+    if found < 1:
+        raise argparse.ArgumentTypeError("has to be 1 at least")
+    return found
+
+
+def _add_patience(add: Callable[..., Any], default: Callable[[str, str], str | None]) -> None:
+    """The options that say how long, and for how many, the server waits."""
+    add(
+        "--header-seconds",
+        type=_seconds,
+        default=default("HEADER_SECONDS", "20"),
+        help="seconds in which a request's headers have to come [TELEGRAD_HEADER_SECONDS]",
+    )
+    add(
+        "--stall-seconds",
+        type=_seconds,
+        default=default("STALL_SECONDS", "60"),
+        help="seconds after which a connection is cut whose body comes, or whose answer is taken, at less than 512 "
+        "bytes a second [TELEGRAD_STALL_SECONDS]",
+    )
+    add(
+        "--max-connections",
+        type=_count,
+        default=default("MAX_CONNECTIONS", "512"),
+        help="connections at once; those that have shown no token make room for new ones [TELEGRAD_MAX_CONNECTIONS]",
+    )
 
 
 def _isolation(child: bool) -> str:
@@ -221,6 +264,7 @@ def parse(arguments: Sequence[str] | None = None, environ: Mapping[str, str] = o
         tls_cert=given.tls_cert, tls_key=given.tls_key, stop_with_stdin=given.stop_with_stdin, data_dir=given.data_dir,
         isolation=given.isolation or _isolation(given.stop_with_stdin), item_seconds=given.item_seconds,
         save_seconds=given.save_seconds, published_limit=given.published_limit,
+        header_seconds=given.header_seconds, stall_seconds=given.stall_seconds, max_connections=given.max_connections,
     )  # fmt: skip
     if made and not settings.loopback:
         command.error(

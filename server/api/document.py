@@ -19,7 +19,7 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import models_json_schema
 
 from server.api import models
-from server.api.bodies import NPY
+from server.api.bodies import JSON, NPY
 from server.api.problems import MEDIA_TYPE
 
 _REF: Final = "#/components/schemas/{model}"
@@ -73,6 +73,11 @@ def answers(model: Any, kinds: Sequence[str]) -> dict[int | str, dict[str, Any]]
     return {200: {"description": "Done", "content": _content(model, kinds)}}
 
 
+def binary(media: str, *statuses: int) -> dict[int | str, dict[str, Any]]:
+    """What a route says of an answer of bytes, with 200 and `statuses`."""
+    return {status: {"description": "Done", "content": {media: {"schema": _BINARY}}} for status in (200, *statuses)}
+
+
 def add_document(app: FastAPI) -> None:
     """Serve the document and its page."""
 
@@ -102,6 +107,9 @@ def _document(app: FastAPI) -> dict[str, Any]:
     for path, methods in found["paths"].items():
         for operation in methods.values():
             operation["responses"].pop("422", None)  # we answer 400
+            content = operation["responses"].get("200", {}).get("content", {})
+            if len(content) > 1 and content.get(JSON) == {"schema": {}}:
+                del content[JSON]  # which FastAPI takes for granted: the route says what it is instead
             operation["responses"]["default"] = problem
             if path in ("/healthz", "/readyz"):
                 operation["security"] = []

@@ -65,12 +65,10 @@ def _listed(value: Any) -> Any:
 
 
 Outputs: TypeAlias = Annotated[
-    list[Name | None] | None,
+    # Its length is bounded within: Pydantic would measure null, where a validator comes before.
+    Annotated[list[Name | None], Field(max_length=MAX_ITEMS)] | None,
     BeforeValidator(_listed, json_schema_input_type=Name | list[Name | None] | None),
-    Field(
-        max_length=MAX_ITEMS,
-        description="Names for the results, null for one that is not wanted. Left out: all are kept, under ids.",
-    ),
+    Field(description="Names for the results, null for one that is not wanted. Left out: all are kept, under ids."),
 ]
 References: TypeAlias = Annotated[list[Reference], Field(max_length=MAX_ITEMS)]
 

@@ -222,6 +222,7 @@ def test_every_status(server, web):
             413: web.post("/v1/run", content=b" " * (bodies.MAX_JSON + 1)),
             415: web.post("/v1/run", content=b"{}", headers={"content-type": "text/plain"}),
             422: web.post(f"{web.path}/execute", content=b'{"items": [] }', headers={"idempotency-key": "used"}),
+            431: web.get("/v1/ops", headers={"x": "y" * 100_000}),
             507: web.put(f"{web.path}/tensors/huge", content=iter([huge]), headers={"content-type": NPY}),
         }  # fmt: skip
     assert {int(row[0]) for row in table("status", "for example", "means")} == answers.keys()
