@@ -121,7 +121,7 @@ async def serve_websocket(socket: WebSocket, sessions: Sessions, identifier: str
     writer = asyncio.create_task(connection.write())
     session: Session | None = None
     try:
-        async with asyncio.timeout(_HELLO_TIMEOUT):
+        async with asyncio.timeout(min(_HELLO_TIMEOUT, sessions.settings.header_seconds)):
             hello = decode_frame(await socket.receive_bytes())
         session = sessions.get(identifier, account_of(socket.scope))
         session.attach(connection, hello)

@@ -17,17 +17,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from http import HTTPStatus
 from typing import Any, Final, TypeAlias
 
 import httptools
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from protocol.errors import InvalidArgumentError, OpError, ResourceExhaustedError, UnavailableError
 from server.sinks import Sink, pour
-from server.socket_protocol import CONNECTION
-from server.watch import MAX_HEAD, MAX_HEADERS, Pace, Wait, Watch, waits_to_take
+from server.socket_protocol import CONNECTION, MAX_LINE
+from server.watch import MAX_HEAD, MAX_HEADERS, Pace, Wait, Watch, cut, waits_to_take
 
 BODY: Final = "telegrad.body"
 ReadBody: TypeAlias = Callable[[Sink], Awaitable[None]]
@@ -53,6 +54,7 @@ class PayloadProtocol(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         """Take it, or say that there is no room."""
         super().connection_made(transport)
+        self.flow = _Flow(transport, self.pipeline)
         if not self._watch.admit(self):
             self._refuse(503, UnavailableError("too many connections are open; try again in a moment"))
 
@@ -79,7 +81,16 @@ class PayloadProtocol(HttpToolsProtocol):
     def end(self) -> None:
         """Close it, whatever was to be sent."""
         self._watch.leave(self)
-        self.transport.abort()
+        self._disconnect()
+        cut(self.transport)
+
+    def _disconnect(self) -> None:
+        """Let no task write any more: the loop may have closed the transport before it tells."""
+        for cycle in (self.cycle, *[each for each, _ in self.pipeline]):
+            if cycle is not None and not cycle.response_complete:
+                cycle.disconnected = True
+                cycle.message_event.set()
+        self.flow.resume_writing()
 
     def _waits_for(self) -> tuple[Wait, int]:
         wait = waits_to_take(self.transport, self.flow.write_paused)
@@ -102,6 +113,7 @@ class PayloadProtocol(HttpToolsProtocol):
 
     def _refuse(self, status: int, error: OpError) -> None:
         """Answer what never becomes a request, and close."""
+        self._disconnect()
         body = _problem(status, error)
         head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: application/problem+json\r\n"
         self.transport.write(f"{head}content-length: {len(body)}\r\nconnection: close\r\n\r\n".encode() + body)
@@ -142,8 +154,7 @@ class PayloadProtocol(HttpToolsProtocol):
         """Called by the parser; the application's task has been made and runs later."""
         self._steps += 1
         self._in_head, self._in_body = False, True
-        size = len(self.url) + sum([len(name) + len(value) + 4 for name, value in self.headers])
-        if size > MAX_HEAD or len(self.headers) > MAX_HEADERS:
+        if self._too_large():
             app, self.app = self.app, _refuse_headers
             self.url = b"/"  # the parser of paths has a limit of its own
             self.headers[:] = [h for h in self.headers[:MAX_HEADERS] if h[0] != b"upgrade"]
@@ -153,6 +164,12 @@ class PayloadProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         self.scope[BODY] = self._read_body
         self.scope[CONNECTION] = self
+
+    def _too_large(self) -> bool:
+        sizes = [len(self.url), *[len(name) + len(value) + 4 for name, value in self.headers]]
+        if sum(sizes) > MAX_HEAD or len(self.headers) > MAX_HEADERS:
+            return True
+        return max(sizes) > MAX_LINE and self._should_upgrade()
 
     def on_body(self, body: bytes) -> None:
         """Called by the parser."""
@@ -213,6 +230,19 @@ async def _refuse_headers(_: Any, __: Any, send: Any) -> None:
     headers.append((b"content-length", str(len(body)).encode()))
     await send({"type": "http.response.start", "status": 431, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+class _Flow(FlowControl):
+    """Reads nothing while requests wait for the one before them: each answer would let in hundreds more."""
+
+    def __init__(self, transport: Any, pipeline: Collection[Any]) -> None:
+        super().__init__(transport)
+        self._pipeline = pipeline
+
+    def resume_reading(self) -> None:
+        """Called for every answer, and where a body is wanted."""
+        if not self._pipeline:
+            super().resume_reading()
 
 
 class _Filler(asyncio.BufferedProtocol):

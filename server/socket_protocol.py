@@ -11,8 +11,10 @@ from typing import Any, Final
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import CloseCode
 
-from server.watch import Pace, Watch, waits_to_take
+from server.watch import Pace, Wait, Watch, cut, waits_to_take
 
+MAX_LINE: Final = 8000
+"""Bytes of a header in a handshake: the parser has a limit there, and says nothing past it."""
 MAX_PIECES: Final = 1024
 """Fragments of a message. Each costs an object, so that one of empty ones would have no end."""
 CONNECTION: Final = "telegrad.connection"
@@ -27,6 +29,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self.known = False
         self._watch = watch
         self._pace = Pace(watch.limits)
+        self.close_timeout = min(self.close_timeout, watch.limits.stall_seconds)
 
     def connection_made(self, transport: Any) -> None:
         """In place of the HTTP connection that it began as."""
@@ -54,6 +57,12 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             return
         super().handle_cont(event)
 
+    def send_receive_event_to_app(self) -> None:
+        """A message is whole. Of text the application is told only that it came: no frame is text."""
+        if self.curr_msg_data_type == "text":
+            self.frames = [b""]
+        super().send_receive_event_to_app()
+
     def handle_ping(self) -> None:
         """Answer, unless the peer does not take its answers."""
         if self.writable.is_set():
@@ -64,6 +73,8 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     def look(self) -> None:
         """End it if the peer takes nothing. Whether it says anything is the session's to see."""
         wait = waits_to_take(self.transport, not self.writable.is_set())
+        if wait is Wait.NOTHING and not self.handshake_complete:
+            wait = Wait.HEAD
         left = self.transport.get_write_buffer_size()
         if self._pace.late(wait, left):
             self.end()
@@ -71,4 +82,5 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     def end(self) -> None:
         """Close it, whatever was to be sent."""
         self._watch.leave(self)
-        self.transport.abort()
+        self.disconnected = True
+        cut(self.transport)

@@ -11,16 +11,18 @@ the time that it slept through.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import enum
-import logging
+import os
+import socket
+import struct
 from typing import Any, Final, NamedTuple, Protocol
-
-log = logging.getLogger("telegrad.connection")
 
 MAX_HEAD: Final = 2**16
 """Bytes of a request's first line and headers."""
 MAX_HEADERS: Final = 128
 """Headers of a request."""
+_NO_LINGER: Final = struct.pack("HH" if os.name == "nt" else "ii", 1, 0)
 _LEAST_RATE: Final = 512
 """Bytes a second that a peer has to send, or take, where it is its turn."""
 
@@ -142,6 +144,13 @@ class Watch:
             connection.look()
         if self._connections:
             self._later()
+
+
+def cut(transport: Any) -> None:
+    """Close a connection and drop what its peer has not taken, which the system would keep for it otherwise."""
+    with contextlib.suppress(OSError, AttributeError):
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+    transport.abort()
 
 
 def waits_to_take(transport: Any, blocked: bool) -> Wait:
