@@ -22,6 +22,7 @@ from server.files import Files
 from server.ledger import Ledger, Share
 from server.settings import Settings
 from server.tokens import DEFAULT_NAME, Quota, Token, digest_of, tokens_of
+from server.waiting import Waiting
 
 log = logging.getLogger("telegrad.access")
 
@@ -40,6 +41,7 @@ class Account:
         self.token = token
         self.files = Files(settings.data_dir, token.name, token.quota.file_bytes)
         self.files.sweep()
+        self.waiting = Waiting(token.name, token.quota.total_upload_bytes)
         self.removed: str | None = None  # why it is no account any more
         self._number = number
         self._ledger = ledger
@@ -67,6 +69,7 @@ class Account:
         """Give it another quota and other rights. Limits of a session hold for sessions made from here on."""
         self.token = token
         self.files.limit = token.quota.file_bytes
+        self.waiting.limit = token.quota.total_upload_bytes
         if self._ledger is not None:
             self._ledger.limit(self._number, token.quota.memory)
 

@@ -106,7 +106,7 @@ class Hosting:
         """
         loop, quota = asyncio.get_running_loop(), account.quota
         if self._nursery is not None:
-            shared = SharedPayloads(quota.upload_bytes, loop)
+            shared = SharedPayloads(quota.upload_bytes, loop, account.waiting.part())
             limits = {
                 "memory": quota.session_memory,
                 "tensors": quota.max_tensors,
@@ -119,7 +119,7 @@ class Hosting:
             ledger = () if share is None else (os.dup(share.fd),)
             callbacks = on_replies, on_progress, on_broken
             return ProcessHost(self._nursery, shared, shelf, limits, ledger, loop, *callbacks), shared
-        payloads = Payloads(quota.upload_bytes, loop)
+        payloads = Payloads(quota.upload_bytes, loop, account.waiting.part())
         description: dict[str, Any] = {}
 
         def make(emit: Callable[[tuple[Any, ...]], None]) -> Executor:

@@ -20,6 +20,7 @@ from protocol.spec import Spec
 from server.devices import Device
 from server.pins import MAX_PINNED
 from server.sinks import MemorySink, Sink
+from server.waiting import Part
 
 _MAX_OPEN: Final = MAX_PINNED
 _REMEMBERED: Final = 1024
@@ -148,14 +149,14 @@ class Pinned:
 
 class Payloads:
     """A session's open uploads and pinned reads; `limit` bounds the bytes of uploads that the stream has not declared
-    yet.
+    yet, and `waiting` those of all sessions of the token.
     """
 
-    def __init__(self, limit: int, loop: asyncio.AbstractEventLoop | None = None) -> None:
+    def __init__(self, limit: int, loop: asyncio.AbstractEventLoop | None = None, waiting: Part | None = None) -> None:
         self.limit = limit
         self._loop = loop
         self._uploads: dict[int, Upload] = {}
-        self._undeclared = 0
+        self._undeclared = waiting or Part()
         self._lock = threading.Lock()
         self._offers: dict[int, Pinned] = {}
         self._refused: deque[int] = deque(maxlen=_REMEMBERED)
@@ -179,7 +180,7 @@ class Payloads:
             found = self._uploads.get(upload)
             if found is None:
                 found = self._make(upload, nbytes)
-                self._undeclared += nbytes
+                self._undeclared.add(nbytes)
             if found.nbytes != nbytes:
                 raise InvalidArgumentError(f"upload {upload} has {found.nbytes} bytes, not {nbytes}")
             return found
@@ -194,10 +195,11 @@ class Payloads:
             raise InvalidArgumentError(f"{upload} is no upload")
         if self._closed:
             raise AbortedError("the session has ended")
-        if self._undeclared + nbytes > self.limit or len(self._uploads) >= _MAX_OPEN:
+        if self._undeclared.held + nbytes > self.limit or len(self._uploads) >= _MAX_OPEN:
             raise ResourceExhaustedError(
-                f"out of memory for an upload: {nbytes} bytes asked, {self._undeclared} open, {self.limit} allowed"
+                f"out of memory for an upload: {nbytes} bytes asked, {self._undeclared.held} open, {self.limit} allowed"
             )
+        self._undeclared.check(nbytes)
 
     def declare(self, upload: int, spec: Spec, device: Device, store: Any) -> Upload:
         """The upload that an item of the stream marks; it is the store's from here on."""
@@ -209,7 +211,7 @@ class Payloads:
             if again or (found is not None and found.nbytes != spec.nbytes):
                 raise ProtocolError(f"upload {upload} is declared twice, or with another size than it has")
             if found is not None:
-                self._undeclared -= found.nbytes
+                self._undeclared.add(-found.nbytes)
             try:
                 store.charge(spec.nbytes)
                 found = found or self._make(upload, spec.nbytes)
@@ -305,7 +307,7 @@ class Payloads:
         self._refused.extend(state["refused"])
         for number, nbytes, at in state["uploads"]:
             upload = self._uploads[number] = Upload(nbytes)
-            self._undeclared += nbytes
+            self._undeclared.add(nbytes)
             came = arrays[at].nbytes
             upload.view[:came] = wire.array_bytes(arrays[at])
             upload.fill(0, came)
@@ -323,6 +325,7 @@ class Payloads:
         """Drop everything; whoever waits for an upload gets an error."""
         with self._lock:
             self._closed = True
+            self._undeclared.close()
             uploads = list(self._uploads.values())
             self._uploads.clear()
         for upload in uploads:

@@ -29,6 +29,7 @@ from server.nursery import Child, Nursery
 from server.payloads import Payloads, Pinned, Upload
 from server.process_kinds import Kind
 from server.published import Shelf
+from server.waiting import Part
 from server.window import Window, WindowSink
 
 _GRACE: Final = 2.0
@@ -38,8 +39,8 @@ _GRACE: Final = 2.0
 class SharedPayloads(Payloads):
     """A session's uploads and pinned reads, whose bytes are with its process and pass through a window."""
 
-    def __init__(self, limit: int, loop: asyncio.AbstractEventLoop | None = None) -> None:
-        super().__init__(limit, loop)
+    def __init__(self, limit: int, loop: asyncio.AbstractEventLoop | None = None, waiting: Part | None = None) -> None:
+        super().__init__(limit, loop, waiting)
         self.window = Window(_nowhere)
         self._declared: dict[int, int] = {}  # before their PUT: their sizes
         self._marked: set[int] = set()
@@ -51,7 +52,7 @@ class SharedPayloads(Payloads):
             raise InvalidArgumentError(f"upload {upload} has {marked} bytes, not {nbytes}")
         self._check(upload, 0 if marked is not None else nbytes)
         if self._declared.pop(upload, None) is not None:
-            self._undeclared -= nbytes  # which `open` adds
+            self._undeclared.add(-nbytes)  # which `open` adds
         found = self._uploads[upload] = _FarUpload(upload, nbytes, self.window)
         self.window.send(Kind.UPLOAD, (upload, nbytes))
         return found
@@ -74,7 +75,7 @@ class SharedPayloads(Payloads):
         self._refused.extend(state["refused"])
         for number, nbytes, received in state["uploads"]:
             upload = self._uploads[number] = _FarUpload(number, nbytes, self.window)
-            self._undeclared += nbytes
+            self._undeclared.add(nbytes)
             upload.received = received
 
     # --- from the process --------------------------------------------------------------------------------------------
@@ -86,7 +87,7 @@ class SharedPayloads(Payloads):
     def declared(self, upload: int, nbytes: int) -> None:
         """The stream has come to the mark of an upload."""
         if upload in self._uploads:
-            self._undeclared -= nbytes
+            self._undeclared.add(-nbytes)
         else:
             self._declared[upload] = nbytes
         self._marked.add(upload)
@@ -95,7 +96,7 @@ class SharedPayloads(Payloads):
         """An upload has become a value, or never will."""
         with self._lock:
             if upload in self._uploads and upload not in self._marked:
-                self._undeclared -= nbytes  # it was refused at its mark
+                self._undeclared.add(-nbytes)  # it was refused at its mark
             self._marked.discard(upload)
             self._declared.pop(upload, None)
             self._end(upload, nbytes)

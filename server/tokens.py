@@ -45,9 +45,10 @@ _MAX_FILE: Final = 16 * 2**20
 class Quota:
     """What a token may use. None: as much as there is.
 
-    Of all its sessions together: `max_sessions` at once, `memory` bytes of values, `file_bytes` kept on the server. Of
-    each session: `session_memory` bytes of values, `max_tensors`, `upload_bytes` that have come before the stream has
-    declared them, `queued_bytes` of frames sent and not done, `run_seconds` of one item.
+    Of all its sessions together: `max_sessions` at once, `memory` bytes of values, `file_bytes` kept on the server,
+    `total_upload_bytes` that have come before the streams have declared them. Of each session: `session_memory` bytes
+    of values, `max_tensors`, `upload_bytes` like the total, `queued_bytes` of frames sent and not done, `run_seconds`
+    of one item.
     """
 
     max_sessions: int
@@ -58,11 +59,13 @@ class Quota:
     max_tensors: int | None = None
     queued_bytes: int | None = None
     run_seconds: float | None = None
+    total_upload_bytes: int | None = None
 
     @classmethod
     def usual(cls, settings: Settings) -> Quota:
         """What a token has whose entry says nothing."""
-        return cls(settings.max_sessions, settings.memory_limit, settings.memory_limit)
+        limit = settings.memory_limit
+        return cls(settings.max_sessions, limit, limit, total_upload_bytes=limit)
 
 
 @dataclass(frozen=True)
@@ -219,6 +222,7 @@ _QUOTAS: Final[dict[str, Callable[[Any], Any]]] = {
     "session_memory": _size,
     "max_tensors": _count,
     "upload_bytes": _size,
+    "total_upload_bytes": _size,
     "queued_bytes": _queue,
     "run_seconds": _seconds,
     "file_bytes": _size,

@@ -18,7 +18,8 @@ CONST, READ, RELEASE, RUN, BIND = Item.CONST, Item.READ, Item.RELEASE, Item.RUN,
 BYTE = as_dtype("uint8")
 ONES = np.ones(3, np.float32)
 NOT_FOUND, INVALID, EXHAUSTED = 5, 3, 8
-KIB = 1024
+KIB, MIB = 1024, 2**20
+FLOAT = as_dtype("float32")
 
 
 @pytest.fixture(scope="module")
@@ -208,6 +209,32 @@ def test_limits_of_a_session(tmp_path):
         assert (answer.status_code, answer.json()["code"]) == (507, EXHAUSTED)
         limits = one.alice.status()["limits"]
         assert (limits["session_bytes"], limits["run_seconds"], limits["session_tensors"]) == (2**20, 2.0, 100)
+
+
+@pytest.mark.parametrize("isolation", ["process", "thread"])
+def test_uploads_of_all_sessions_are_counted_together(tmp_path, isolation):
+    def put(raw, web, number, size):
+        headers = {"content-range": f"bytes 0-0/{size}"}
+        return web.put(f"/v1/sessions/{raw.session}/uploads/{number}", content=b"x", headers=headers).status_code
+
+    quota = {"total_upload_bytes": "3m"}
+    with (
+        owners(tmp_path, "--isolation", isolation, alice=quota, bob={}) as one,
+        http(one.alice) as web,
+        http(one.bob) as bobs,
+        Raw(one.alice) as first,
+        Raw(one.alice) as second,
+        Raw(one.bob) as other,
+    ):
+        assert put(first, web, 1, 2 * MIB) == 200
+        assert put(second, web, 1, 2 * MIB) == 507
+        assert put(second, web, 2, MIB) == 200
+        assert put(other, bobs, 1, 2 * MIB) == 200, "another token's are its own"
+        first.send([Item.UPLOAD, 1, 1, FLOAT, [2 * MIB // 4]])  # it is a value's memory from here on
+        first.wait_done(1)
+        assert put(second, web, 3, 2 * MIB) == 200
+        web.delete(f"/v1/sessions/{second.session}")
+        wait_until(lambda: put(first, web, 2, 3 * MIB) == 200)
 
 
 @pytest.mark.parametrize("isolation", ["process", "thread"])
