@@ -17,7 +17,7 @@ Owns: paths, status codes and content types. Does not know what frames hold or h
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, Final
 
@@ -30,6 +30,7 @@ from protocol.wire import MAX_FRAME
 from server import connections
 from server.access import Access, account_of
 from server.api import add_tool_routes
+from server.api.bodies import Held
 from server.api.document import binary
 from server.api.problems import add_problem_handlers
 from server.devices import Device
@@ -81,13 +82,14 @@ def create_app(settings: Settings, devices: list[Device], nursery: Nursery | Non
     app.add_middleware(Requests, events=sessions.events)  # the last one added is the outermost
     add_problem_handlers(app)
     app.add_exception_handler(ClientDisconnect, _nobody)
+    held = Held()
     _add_session_routes(app, sessions)
-    _add_frame_routes(app, sessions)
+    _add_frame_routes(app, sessions, held)
     _add_payload_routes(app, sessions)
-    add_file_routes(app)
+    add_file_routes(app, held)
     add_status_routes(app, sessions)
     add_metrics_routes(app, metrics)
-    add_tool_routes(app, sessions)
+    add_tool_routes(app, sessions, held)
     return app
 
 
@@ -110,18 +112,20 @@ def _add_session_routes(app: FastAPI, sessions: Sessions) -> None:
         await connections.serve_websocket(socket, sessions, identifier)
 
 
-def _add_frame_routes(app: FastAPI, sessions: Sessions) -> None:
+def _add_frame_routes(app: FastAPI, sessions: Sessions, held: Held) -> None:
     @app.post("/v1/sessions/{identifier}/connections", responses=binary(_FRAMES))
     async def connect(request: Request, session: Named) -> Response:
-        connection, attachment = connections.attach_http(session, await _body(request))
+        with held.bytes(request) as take:
+            connection, attachment = connections.attach_http(session, await _body(request, take))
         content = await connection.poll(0.0)
         return Response(content, media_type=_FRAMES, headers={"x-attachment": str(attachment)})
 
     @app.post("/v1/sessions/{identifier}/frames", status_code=204)
     async def send_frames(request: Request, session: Named, attachment: int) -> Response:
-        body = await _body(request)
-        connections.attached(session, attachment)
-        connections.receive_http(sessions, session, body)
+        with held.bytes(request) as take:
+            body = await _body(request, take)
+            connections.attached(session, attachment)
+            connections.receive_http(sessions, session, body)
         return Response(status_code=204)
 
     @app.get("/v1/sessions/{identifier}/frames", responses=binary(_FRAMES))
@@ -130,13 +134,14 @@ def _add_frame_routes(app: FastAPI, sessions: Sessions) -> None:
         return Response(content, media_type=_FRAMES)
 
 
-async def _body(request: Request) -> bytes:
-    """The request's body, refused as soon as it is over the limit."""
+async def _body(request: Request, take: Callable[[int], None]) -> bytes:
+    """The request's body, whose bytes `take` counts; refused as soon as it is over the limit."""
     chunks, size = [], 0
     async for chunk in request.stream():
         size += len(chunk)
         if size > _MAX_BODY:
             raise ProtocolError(f"a body of frames is over the limit of {_MAX_BODY} bytes")
+        take(len(chunk))
         chunks.append(chunk)
     return b"".join(chunks)
 

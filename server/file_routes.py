@@ -19,6 +19,7 @@ from fastapi.responses import FileResponse
 
 from protocol.errors import InvalidArgumentError, OutOfRangeError
 from server.access import account_of
+from server.api.bodies import Held
 from server.api.document import binary
 from server.api.problems import HttpError
 from server.files import Files
@@ -35,8 +36,8 @@ async def _own(request: Request) -> Files:
 Own = Annotated[Files, Depends(_own)]
 
 
-def add_file_routes(app: FastAPI) -> None:
-    """Serve each token's files."""
+def add_file_routes(app: FastAPI, held: Held) -> None:
+    """Serve each token's files; `held` counts the bytes of bodies."""
 
     @app.get("/v1/files")
     async def list_files(files: Own, prefix: str = "") -> dict[str, Any]:
@@ -53,12 +54,14 @@ def add_file_routes(app: FastAPI) -> None:
     async def put_file(request: Request, files: Own, name: str) -> None:
         files.path(name)  # refuse a bad name before a byte is taken
         chunks, size = [], 0
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > MAX_PUT:
-                raise InvalidArgumentError(f"a file over the limit of {MAX_PUT} bytes")
-            chunks.append(chunk)
-        await asyncio.to_thread(_write, files, name, chunks)
+        with held.bytes(request) as take:
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > MAX_PUT:
+                    raise InvalidArgumentError(f"a file over the limit of {MAX_PUT} bytes")
+                take(len(chunk))
+                chunks.append(chunk)
+            await asyncio.to_thread(_write, files, name, chunks)
 
     @app.delete("/v1/files/{name:path}", status_code=204)
     async def delete_file(files: Own, name: str) -> None:

@@ -18,9 +18,8 @@ from server.api.session_routes import add_session_routes
 from server.session import Sessions
 
 
-def add_tool_routes(app: FastAPI, sessions: Sessions) -> None:
+def add_tool_routes(app: FastAPI, sessions: Sessions, held: Held) -> None:
     """Serve `sessions` to tools. Call it last: the document describes the routes there are when it is asked for."""
-    held = Held()
     add_session_routes(app, sessions, held)
     add_run_route(app, sessions, held)
     add_catalogue_routes(app, sessions)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ import msgpack
 from fastapi import Request, Response
 
 from protocol.errors import InvalidArgumentError, ResourceExhaustedError
+from server.access import account_of
 from server.api.problems import HttpError
 
 JSON: Final = "application/json"
@@ -37,7 +39,7 @@ MAX_MSGPACK: Final = 64 * 2**20
 MAX_NODES: Final = 2**18
 """Values in a body in msgpack."""
 MAX_HELD: Final = 512 * 2**20
-"""Bytes of all bodies that are in memory at a time."""
+"""Bytes of a token's bodies that are in memory at a time."""
 AT_ONCE: Final = 32 * 1024
 """Bytes of a body that the event loop decodes itself; a larger one goes to a thread."""
 _MAX_DEPTH: Final = 64
@@ -98,31 +100,33 @@ def _quality(parameters: list[str]) -> float:
 
 
 class Held:
-    """How many bytes of bodies are in memory."""
+    """How many bytes of bodies are in memory; `limit` bounds those of each token."""
 
     def __init__(self, limit: int = MAX_HELD) -> None:
         self._limit = limit
-        self._bytes = 0
+        self._bytes: Counter[str] = Counter()
 
     @contextlib.contextmanager
-    def bytes(self) -> Any:
-        """A function that counts more bytes; they are given back at the end of the block.
+    def bytes(self, request: Request) -> Any:
+        """A function that counts more bytes of a request's token; they are given back at the end of the block.
 
         It raises ResourceExhaustedError past the limit.
         """
-        taken = 0
+        taken, owner = 0, account_of(request.scope).name
 
         def take(size: int) -> None:
             nonlocal taken
-            if self._bytes + size > self._limit:
+            if self._bytes[owner] + size > self._limit:
                 raise ResourceExhaustedError("too many bytes of requests are in memory; try again in a moment")
-            self._bytes += size
+            self._bytes[owner] += size
             taken += size
 
         try:
             yield take
         finally:
-            self._bytes -= taken
+            self._bytes[owner] -= taken
+            if not self._bytes[owner]:
+                del self._bytes[owner]
 
 
 def check_length(request: Request, limit: int) -> None:

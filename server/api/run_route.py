@@ -50,7 +50,7 @@ def add_run_route(app: FastAPI, sessions: Sessions, held: Held) -> None:
     async def run(request: Request, format: Format = None) -> Response:
         nonlocal waiting
         kind = bodies.accepted(request, _BOTH)
-        with held.bytes() as take:
+        with held.bytes(request) as take:
             value, data = await bodies.read_value(request, take)
             several = isinstance(value, dict) and "items" in value
             wanted = validated(models.Execute, value).items if several else [validated(models.Run, value)]

@@ -72,7 +72,7 @@ def _add_execute(app: FastAPI, sessions: Sessions, held: Held) -> None:
         kind = bodies.accepted(request, _BOTH)
         key = _key(request)
         tool = tool_of(sessions, session)
-        with held.bytes() as take:
+        with held.bytes(request) as take:
             value, data = await bodies.read_value(request, take)
             items = validated(models.Execute, value).items
             large = len(data) > bodies.AT_ONCE
@@ -120,7 +120,7 @@ def _add_tensors(app: FastAPI, sessions: Sessions, held: Held) -> None:
         kind = bodies.accepted(request, _BOTH)
         tool = tool_of(sessions, session)
         validated(_REFERENCE, reference)
-        with held.bytes() as take:
+        with held.bytes(request) as take:
             incoming = await _incoming(request, tool, reference, take)
             put = Put(reference, incoming.source, variable, device)
             there, outputs = await _put(tool, session.shelf, incoming, put)

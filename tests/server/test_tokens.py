@@ -1,6 +1,7 @@
 """Two tokens cannot see, read, name or exhaust each other's things: real servers, asked by one about another's."""
 
 import re
+from types import SimpleNamespace
 
 import httpx
 import numpy as np
@@ -9,7 +10,10 @@ import pytest
 from client.command import main as telegrad
 from protocol import wire
 from protocol.dtypes import as_dtype
+from protocol.errors import ResourceExhaustedError
 from protocol.wire import Item
+from server.access import ACCOUNT
+from server.api.bodies import Held
 from tests.server.owners import owners
 from tests.stream.raw import Raw, http, new_session
 from tests.support import serving, wait_until
@@ -362,3 +366,19 @@ def test_frames_over_http_are_the_owners_too(two):
     for seen, code in ((two.bob, 404), (two.alice, 200)):
         with http(seen) as web:
             assert web.post(f"/v1/sessions/{session}/connections", content=wire.prefixed(hello)).status_code == code
+
+
+def test_bodies_in_memory_are_counted_for_each_token():
+    def asked_by(name):
+        return SimpleNamespace(scope={ACCOUNT: SimpleNamespace(name=name)})
+
+    held = Held(100)
+    with held.bytes(asked_by("alice")) as take, held.bytes(asked_by("alice")) as another:
+        take(60)
+        another(40)
+        with pytest.raises(ResourceExhaustedError):
+            another(1)
+        with held.bytes(asked_by("bob")) as his:
+            his(100)
+    with held.bytes(asked_by("alice")) as take:
+        take(100)

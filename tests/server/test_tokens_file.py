@@ -41,6 +41,7 @@ def test_every_key(tmp_path):
         session_memory = 1024
         max_tensors = 100_000
         upload_bytes = "1 GiB"
+        total_upload_bytes = "2 GiB"
         queued_bytes = "16m"
         run_seconds = 1.5
         file_bytes = 0
@@ -51,7 +52,7 @@ def test_every_key(tmp_path):
     assert (token.name, token.rights) == ("alice-2", {"admin"})
     assert token.quota == Quota(
         max_sessions=4, session_memory=1024, upload_bytes=2**30, memory=2**34, file_bytes=0, max_tensors=100_000,
-        queued_bytes=2**24, run_seconds=1.5,
+        queued_bytes=2**24, run_seconds=1.5, total_upload_bytes=2**31,
     )  # fmt: skip
 
 
