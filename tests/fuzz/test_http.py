@@ -404,13 +404,13 @@ def test_spans_of_uploads(server: ServerProcess, span: str, status: int) -> None
 
 
 def test_files_where_others_have_folders(web: Web) -> None:
-    assert web.put("/v1/files/f/g", content=b"0123456789").status_code == 204
-    for name in ("f", "f/g/h", "f/g/h/i"):
+    assert web.put("/v1/files/a-folder/g", content=b"0123456789").status_code == 204
+    for name in ("a-folder", "a-folder/g/h", "a-folder/g/h/i"):
         found = web.put(f"/v1/files/{name}", content=b"x")
         assert (found.status_code, found.json()["code"]) == (400, 9)
         assert web.get(f"/v1/files/{name}").status_code == web.delete(f"/v1/files/{name}").status_code == 404
-    assert web.get("/v1/files/f/g").content == b"0123456789"
-    assert [f["name"] for f in web.get("/v1/files?prefix=f").json()["files"]] == ["f/g"]
+    assert web.get("/v1/files/a-folder/g").content == b"0123456789"
+    assert [f["name"] for f in web.get("/v1/files?prefix=a-folder/").json()["files"]] == ["a-folder/g"]
 
 
 def test_ranges_of_files(web: Web, explore: Any) -> None:
