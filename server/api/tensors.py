@@ -107,7 +107,7 @@ async def _collected(stream: AsyncIterator[bytes], header: NpyHeader, take: Call
         raise InvalidArgumentError(_wrong_size(header))
     array = values.Literal(bytes(found), header.spec.dtype, header.spec.shape).array()
     if header.order == "F":
-        array = np.ascontiguousarray(array.reshape(array.shape[::-1]).T)
+        array = np.asarray(array.reshape(array.shape[::-1]).T, order="C")  # a scalar stays one
     return array
 
 

@@ -270,6 +270,12 @@ def test_npy_headers(web: Web, data: bytes, status: int) -> None:
     assert found.status_code == status, found.text
 
 
+def test_a_scalar_in_fortran_order_is_a_scalar(web: Web) -> None:
+    data = npy("<f4", fortran="True", elements=bytes(4))
+    assert web.put(f"{web.path}/tensors/s", content=data, headers={"content-type": NPY}).status_code < 300
+    assert web.read("s").shape == ()
+
+
 # --- requests as bytes -----------------------------------------------------------------------------------------------
 
 
