@@ -45,6 +45,7 @@ from server.security import Guard
 from server.session import Sessions
 from server.settings import Settings
 from server.sinks import pour
+from server.socket_protocol import CONNECTION
 from server.status_routes import add_status_routes
 
 _FRAMES: Final = "application/vnd.telegrad.frames"
@@ -214,5 +215,9 @@ class _Bytes(Response):
                 async for piece in pieces:
                     await send({"type": "http.response.body", "body": piece, "more_body": True})
         except AbortedError:
+            connection = scope.get(CONNECTION)
+            if connection is not None:
+                connection.end()
+                await receive()  # that it is gone
             return
         await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from protocol import dtypes, wire
 from protocol.errors import InvalidArgumentError, OpError, code_of
 from protocol.wire import Item
-from tests.fuzz.found import FOUND
 from tests.fuzz.calls import Call, arrays, calls
+from tests.fuzz.found import FOUND
 from tests.fuzz.local import OF_GRADIENTS, OF_INFERENCE, Local, fault, inferred, outs_of, prepared, run, run_gradient
 from tests.stream.raw import Raw
 from tests.support import ServerProcess, processes_of, serving
