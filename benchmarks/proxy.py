@@ -40,7 +40,7 @@ class Proxy:
         self.cuts = 0
         self.connections = 0
         self.refusing = False
-        self._open: set[_Pair] = set()
+        self._open: set[Pair] = set()
         self._loop = new_loop()
         ready = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(ready,), daemon=True)
@@ -82,7 +82,7 @@ class Proxy:
             writer.transport.abort()
             return
         self.connections += 1
-        pair = _Pair(self, writer, there[1], self.allowance())
+        pair = self.pair(writer, there[1])
         self._open.add(pair)
         try:
             await asyncio.gather(pair.pump(reader, there[1]), pair.pump(there[0], writer))
@@ -91,6 +91,10 @@ class Proxy:
         finally:
             self._open.discard(pair)
             pair.close()
+
+    def pair(self, here: asyncio.StreamWriter, there: asyncio.StreamWriter) -> Pair:
+        """What carries a new connection: `here` writes to who connected, `there` to the target."""
+        return Pair(self, here, there, self.allowance())
 
     def cut_all(self) -> None:
         """Cut every open connection now."""
@@ -113,12 +117,13 @@ class Proxy:
         self.close()
 
 
-class _Pair:
-    """One proxied connection."""
+class Pair:
+    """One proxied connection, with the ends `here` and `there`."""
 
-    def __init__(self, proxy: Proxy, a: Any, b: Any, allowance: int | None) -> None:
+    def __init__(self, proxy: Proxy, here: Any, there: Any, allowance: int | None = None) -> None:
         self._proxy = proxy
-        self._writers = (a, b)
+        self.here = here
+        self.there = there
         self._left = allowance
         self._cut = False
 
@@ -132,7 +137,7 @@ class _Pair:
             if not self._write(writer, data):
                 return
             await writer.drain()
-        self._end(writer)
+        self.end(writer)
 
     async def _pump_late(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, delay: float) -> None:
         """The same, each chunk `delay` seconds after it came; reading goes on meanwhile, as on a long line."""
@@ -149,7 +154,7 @@ class _Pair:
                 if wait > 0:
                     await asyncio.sleep(wait)
                 if not data:
-                    self._end(writer)
+                    self.end(writer)
                     return
                 if not self._write(writer, data):
                     return
@@ -181,7 +186,8 @@ class _Pair:
         writer.write(data)
         return True
 
-    def _end(self, writer: asyncio.StreamWriter) -> None:
+    def end(self, writer: asyncio.StreamWriter) -> None:
+        """Pass an end on: the other way stays open."""
         if writer.can_write_eof() and not writer.transport.is_closing():
             writer.write_eof()
 
@@ -190,12 +196,12 @@ class _Pair:
         if not self._cut:
             self._cut = True
             self._proxy.cuts += 1
-            for writer in self._writers:
+            for writer in (self.here, self.there):
                 writer.transport.abort()
 
     def close(self) -> None:
         """Close both ends."""
-        for writer in self._writers:
+        for writer in (self.here, self.there):
             writer.close()
 
 

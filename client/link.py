@@ -75,6 +75,9 @@ class Link:
             if first.kind != Kind.WELCOME:
                 raise ProtocolError("the server's first frame is no WELCOME")
             self._heartbeat = float(said["heartbeat"])
+            session.be_patient_for(_MISSED_HEARTBEATS * self._heartbeat)
+            if isinstance(connection, WebSocketConnection):
+                connection.patience = session.patience
             session.attach(connection, said)
             for frame in frames[1:]:
                 session.receive(frame)
@@ -129,7 +132,7 @@ class Link:
             due = now - said >= self._heartbeat * 0.9 or (session.owes_acknowledgement and not received)
             if due and session.send_control(Kind.ACK):
                 said = now
-            if now - self._heard > _MISSED_HEARTBEATS * self._heartbeat:
+            if now - self._heard > session.patience:
                 raise ConnectionError(f"no sign of life for {now - self._heard:.0f} s")
 
     def _read(self, connection: Connection, timeout: float) -> bool:

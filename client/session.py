@@ -13,6 +13,7 @@ pending items and writes them after these, so that no item can follow its operan
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import itertools
 import os
 import sys
@@ -64,6 +65,7 @@ class Session:
         self.several_devices = False
         self.settings: frozenset[str] | None = None  # the names of those that the server has, once that is known
         self.synchronous = synchronous
+        self.patience = 30.0  # seconds without a sign of life after which a connection is given up
         self.releases: list[int] = []
         # Counters for `stats`.
         self.ops = 0
@@ -306,7 +308,7 @@ class Session:
 
     def _upload(self, number: int, source: Source | FileSource) -> None:
         try:
-            self.bytes_sent += payloads.upload(self.endpoint, self.id, number, source, self.alive)
+            self.bytes_sent += payloads.upload(self.endpoint, self.id, number, source, self.alive, self.patience)
         except (OSError, OpError) as error:
             if self.alive():
                 print(f"telegrad: an upload failed: {error}", file=sys.stderr)
@@ -325,8 +327,11 @@ class Session:
             return wire.array_bytes(result[0])
 
         try:
-            if not payloads.download(self.endpoint, self.id, read.number, allocate, self.alive):
+            if not payloads.download(self.endpoint, self.id, read.number, allocate, self.alive, self.patience):
                 return None
+        except OSError:
+            self.check()  # the session may be lost, which says more
+            raise
         finally:
             self._pending.append(((Item.READ_DONE, read.number), None))
             self.wake_io()
@@ -387,6 +392,12 @@ class Session:
         return "" if site is None else f"\n  issued at {sites.describe(site)}"
 
     # --- the link's side ---------------------------------------------------------------------------------------------
+
+    def be_patient_for(self, seconds: float) -> None:
+        """Have connections without a sign of life, and what is opened from here on without an answer, given up then."""
+        self.patience = seconds
+        timeout = min(self.endpoint.connect_timeout, seconds)
+        self.endpoint = dataclasses.replace(self.endpoint, connect_timeout=timeout)
 
     def hello(self) -> bytes:
         """The first frame of a connection."""

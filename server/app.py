@@ -130,8 +130,10 @@ def _add_frame_routes(app: FastAPI, sessions: Sessions, held: Held) -> None:
         return Response(status_code=204)
 
     @app.get("/v1/sessions/{identifier}/frames", responses=binary(_FRAMES))
-    async def poll_frames(session: Named, attachment: int, wait: float = 20.0) -> Response:
-        content = await connections.attached(session, attachment).poll(min(wait, 60.0) if wait > 0 else 0.0)
+    async def poll_frames(session: Named, attachment: int, wait: float = 20.0, poll: int | None = None) -> Response:
+        connection = connections.attached(session, attachment)
+        wait = min(wait, 60.0) if wait > 0 else 0.0
+        content = await (connection.poll(wait) if poll is None else connection.answer(poll, wait))
         return Response(content, media_type=_FRAMES)
 
 
@@ -179,8 +181,11 @@ def _add_payload_routes(app: FastAPI, sessions: Sessions) -> None:
         return {"received": session.payloads.received(upload)}
 
     @app.get("/v1/sessions/{identifier}/reads/{read}", responses=binary("application/octet-stream", 206))
-    async def get_read(request: Request, session: Named, read: int) -> Response:
-        pinned = await session.payloads.get(read, _READ_WAIT)
+    async def get_read(request: Request, session: Named, read: int, wait: float = _READ_WAIT) -> Response:
+        try:
+            pinned = await session.payloads.get(read, min(wait, _READ_WAIT) if wait > 0 else 0.0)
+        except TimeoutError:
+            return Response(status_code=204)
         if pinned is None:
             raise NotFoundError(f"read {read} has no value to fetch")
         size = pinned.nbytes

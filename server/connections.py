@@ -212,12 +212,27 @@ class HttpConnection(_Queue):
 
     def __init__(self) -> None:
         super().__init__()
+        self._poll = 0
+        self._answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self.closed = False
 
     def close(self, reason: str) -> None:
         """End the polls."""
         self.closed = True
         self._wake.set()
+
+    async def answer(self, poll: int, wait: float) -> bytes:
+        """What the client's poll of this number is answered: the same if it comes twice, whoever sent it again.
+
+        Raises:
+            SequenceGapError: it is not the newest.
+        """
+        if poll < self._poll:
+            raise SequenceGapError(f"poll {poll} is over: {self._poll} has come")
+        if poll > self._poll:
+            self._poll = poll
+            self._answer = asyncio.ensure_future(self.poll(wait))
+        return await asyncio.shield(self._answer)
 
     async def poll(self, wait: float) -> bytes:
         """What is queued, as length-prefixed frames; waits up to `wait` seconds for the first."""

@@ -161,7 +161,7 @@ class Payloads:
         self._offers: dict[int, Pinned] = {}
         self._refused: deque[int] = deque(maxlen=_REMEMBERED)
         self._over: dict[int, int] = {}  # the last uploads that became a value, or never will, and their sizes
-        self._waiting: dict[int, asyncio.Event] = {}
+        self._waiting: dict[int, tuple[asyncio.Event, int]] = {}  # and how many wait for it
         self._closed = False
 
     # --- uploads -----------------------------------------------------------------------------------------------------
@@ -268,22 +268,24 @@ class Payloads:
             self._loop.call_soon_threadsafe(self._wake, read)
 
     def _wake(self, read: int) -> None:
-        event = self._waiting.get(read)
-        if event is not None:
-            event.set()
+        if read in self._waiting:
+            self._waiting[read][0].set()
 
     async def get(self, read: int, timeout: float) -> Pinned | None:
-        """The pinned value of `read`, awaited until it is executed; None when it failed or did not come in `timeout`
-        seconds.
+        """The pinned value of `read`, awaited until it is executed; None when it failed or the session ended.
+
+        Raises:
+            TimeoutError: it was not executed in `timeout` seconds.
         """
-        event = self._waiting.setdefault(read, asyncio.Event())
-        try:
-            if read not in self._offers and read not in self._refused:
+        if read not in self._offers and read not in self._refused and not self._closed:
+            event, others = self._waiting.get(read, (asyncio.Event(), 0))
+            self._waiting[read] = event, others + 1  # a client that lost its connection comes again
+            try:
                 await asyncio.wait_for(event.wait(), timeout)
-        except TimeoutError:
-            return None
-        finally:
-            self._waiting.pop(read, None)
+            finally:
+                event, waiting = self._waiting.pop(read)
+                if waiting > 1:
+                    self._waiting[read] = event, waiting - 1
         return self._offers.get(read)
 
     # --- across a restart of the server ------------------------------------------------------------------------------

@@ -71,15 +71,21 @@ class Snapshot:
         """Fill a part of `view` with the next bytes of the values; how many. Waits for them."""
         from client.transport.payloads import Download
 
-        if self._download is None:
-            session = self._session
-            self._download = Download(session.endpoint, session.id, self._read.number, session.alive)
-            there = self._download.open()
-            self._answered()
-            if not there:
-                raise InternalError("the values of a snapshot went missing")
-        count: int = self._download.readinto(view)
-        self._session.bytes_received += count
+        session = self._session
+        try:
+            if self._download is None:
+                self._download = Download(
+                    session.endpoint, session.id, self._read.number, session.alive, session.patience
+                )
+                there = self._download.open()
+                self._answered()
+                if not there:
+                    raise InternalError("the values of a snapshot went missing")
+            count: int = self._download.readinto(view)
+        except OSError:
+            session.check()  # the session may be lost, which says more
+            raise
+        session.bytes_received += count
         return count
 
     def _answered(self) -> None:

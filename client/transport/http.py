@@ -7,6 +7,7 @@ together into the next, so a long round trip costs latency and not rate.
 
 from __future__ import annotations
 
+import itertools
 import queue
 import threading
 from typing import Any, Final
@@ -29,8 +30,8 @@ class HttpConnection:
     def __init__(self, endpoint: Endpoint, session: str) -> None:
         self._path = f"{endpoint.prefix}/v1/sessions/{session}"
         # A client for each thread, closed by it: one closed under another's request would leave that one's socket open.
-        self._sender = make_client(endpoint)
-        self._poller = make_client(endpoint)
+        self._sender = make_client(endpoint, endpoint.connect_timeout)
+        self._poller = make_client(endpoint, _POLL_WAIT + 40.0)
         self._incoming: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._outgoing: list[bytes] = []
         self._queued = 0
@@ -94,8 +95,10 @@ class HttpConnection:
         return b"".join(taken)
 
     def _poll_loop(self) -> None:
-        while not self._closed:
-            path = f"/frames?attachment={self._attachment}&wait={_POLL_WAIT}"
+        for number in itertools.count(1):
+            if self._closed:
+                return
+            path = f"/frames?attachment={self._attachment}&poll={number}&wait={_POLL_WAIT}"
             self._deliver(self._request(self._poller, "GET", path).content)
 
     def _deliver(self, content: bytes) -> None:
@@ -147,14 +150,14 @@ class HttpConnection:
             self._poller.close()
 
 
-def make_client(endpoint: Endpoint) -> httpx.Client:
-    """An httpx client for the server's HTTP routes."""
+def make_client(endpoint: Endpoint, answer_timeout: float) -> httpx.Client:
+    """An httpx client for the server's HTTP routes, whose answers begin within so many seconds."""
     transport = httpx.HTTPTransport(uds=endpoint.uds) if endpoint.uds else None
     base = "http://localhost" if endpoint.uds else endpoint.url
     return httpx.Client(
         base_url=base[: len(base) - len(endpoint.prefix)] if endpoint.prefix else base,
         headers=endpoint.headers,
         transport=transport,
-        timeout=httpx.Timeout(endpoint.connect_timeout, read=_POLL_WAIT + 40.0, write=60.0),
+        timeout=httpx.Timeout(endpoint.connect_timeout, read=answer_timeout, write=60.0),
         verify=endpoint.ssl_context() or False,  # without TLS there is nothing to verify, and no context to pay for
     )

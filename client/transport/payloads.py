@@ -2,6 +2,8 @@
 
 Owns: `exchange`, `request_json`, `upload`, `download`. Does not know sessions' streams or items. The standard library's
 HTTP client, because it reads into, and writes from, a given buffer: a copy of a large value less than any other.
+
+A connection on which nothing moves for `patience` seconds is given up, as one that was cut: one end of it may be gone.
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ from protocol.errors import DataLossError, error_from
 _RETRY_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 2.0
 _CHUNK: Final = 2**20
+_PIECE: Final = 2**17
+"""Bytes handed to the system at once: what has to go out within `patience` seconds."""
 _COPY: Final = 2**22
 _SPARE: Final = 2**26
 """Bytes of memory kept between uploads at most."""
@@ -177,7 +181,9 @@ class FileSource:
         self._file.close()
 
 
-def upload(endpoint: Endpoint, session: str, number: int, data: Source | FileSource, alive: Callable[[], bool]) -> int:
+def upload(
+    endpoint: Endpoint, session: str, number: int, data: Source | FileSource, alive: Callable[[], bool], patience: float
+) -> int:
     """PUT `data`, going on where the server has got to after each cut, while `alive()`. The number of bytes sent,
     repeats included.
     """
@@ -185,7 +191,7 @@ def upload(endpoint: Endpoint, session: str, number: int, data: Source | FileSou
     offset, sent = 0, 0
     pause = _RETRY_PAUSE
     while True:
-        connection = _Connection(endpoint, 60.0)
+        connection = _Connection(endpoint, patience)
         try:
             connection.putrequest("PUT", endpoint.prefix + path)
             for name, value in endpoint.headers.items():
@@ -195,7 +201,9 @@ def upload(endpoint: Endpoint, session: str, number: int, data: Source | FileSou
             connection.endheaders()
             for start in range(offset, data.nbytes, _CHUNK):
                 end = min(start + _CHUNK, data.nbytes)
-                connection.send(data.take(start, end))
+                taken = data.take(start, end)
+                for piece in range(0, len(taken), _PIECE):
+                    connection.send(taken[piece : piece + _PIECE])
                 sent += end - start
             response = connection.getresponse()
             body = response.read()
@@ -217,10 +225,12 @@ def upload(endpoint: Endpoint, session: str, number: int, data: Source | FileSou
 class Download:
     """The bytes of a read, as they come. After a cut it goes on where it stopped, while `alive()`."""
 
-    def __init__(self, endpoint: Endpoint, session: str, read: int, alive: Callable[[], bool]) -> None:
+    def __init__(self, endpoint: Endpoint, session: str, read: int, alive: Callable[[], bool], patience: float) -> None:
         self._endpoint = endpoint
-        self._path = f"/v1/sessions/{session}/reads/{read}"
+        # The server says within this time that it has no value yet: a sign of life, where the value takes long.
+        self._path = f"/v1/sessions/{session}/reads/{read}?wait={patience / 2}"
         self._alive = alive
+        self._patience = patience
         self._received = 0
         self._connection: _Connection | None = None
         self._response: Any = None
@@ -229,17 +239,21 @@ class Download:
         """Wait until the server begins to answer. False when there is no such value."""
         pause = _RETRY_PAUSE
         while True:
-            self._connection = _Connection(self._endpoint, 660.0)
+            self._connection = _Connection(self._endpoint, self._patience)
             try:
                 headers = {**self._endpoint.headers, "Range": f"bytes={self._received}-"}
                 self._connection.request("GET", self._endpoint.prefix + self._path, headers=headers)
                 response = self._connection.getresponse()
                 if response.status not in (200, 206):
                     text = response.read().decode(errors="replace")
+                    self.close()
                     if response.status == 404 and "NotFoundError" in text:
-                        self.close()
                         return False
                     raise_for_status(response.status, text)
+                    if self._alive():  # 204: not yet
+                        pause = _RETRY_PAUSE
+                        continue
+                    raise ConnectionError("the session ended")
                 self._response = response
                 return True
             except (OSError, http.client.HTTPException):
@@ -273,13 +287,18 @@ class Download:
 
 
 def download(
-    endpoint: Endpoint, session: str, read: int, allocate: Callable[[], memoryview], alive: Callable[[], bool]
+    endpoint: Endpoint,
+    session: str,
+    read: int,
+    allocate: Callable[[], memoryview],
+    alive: Callable[[], bool],
+    patience: float,
 ) -> bool:
     """GET a read's value, going on where it stopped after each cut, while `alive()`. False when there is no such value.
 
     `allocate` gives the memory to fill; it is called when the server has begun to answer with the value.
     """
-    source = Download(endpoint, session, read, alive)
+    source = Download(endpoint, session, read, alive, patience)
     try:
         if not source.open():
             return False

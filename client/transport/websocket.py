@@ -25,7 +25,7 @@ from protocol.errors import PermissionDeniedError, UnauthenticatedError
 from protocol.wire import MAX_FRAME
 
 _RECEIVE: Final = 2**18
-_SEND_TIMEOUT: Final = 60.0
+_PATIENCE: Final = 30.0
 
 
 class Waker:
@@ -71,12 +71,11 @@ class WebSocketConnection:
         self._waker = Waker()  # for the I/O thread
         self.reader_waker = Waker()  # for a thread that reads while it waits for an answer
         self._parts: list[bytes] = []
+        self.patience = _PATIENCE  # seconds for which a peer may take nothing of what is sent
         try:
             self._socket.settimeout(endpoint.connect_timeout)
             self._shake_hands(endpoint)
-            self._socket.settimeout(None if not self._secure else 0.0)
-            if not self._secure:
-                self._socket.settimeout(_SEND_TIMEOUT)
+            self._socket.settimeout(0.0)
         except BaseException:
             self.close()
             raise
@@ -115,27 +114,30 @@ class WebSocketConnection:
             self._write()
 
     def _write(self) -> None:
-        for data in self._protocol.data_to_send():
-            if not data:
-                continue
-            if self._secure:
-                self._send_tls(data)
-            else:
-                self._socket.sendall(data)
+        """With the lock: send what the protocol object has, in as many steps as the peer makes of it.
 
-    def _send_tls(self, data: bytes) -> None:
-        """Send on a non-blocking TLS socket: OpenSSL does not let two threads into one connection at once, so nobody
-        waits inside it.
+        The socket does not block: OpenSSL does not let two threads into one connection at once, so nobody waits inside
+        it; and a peer that takes nothing would hold whoever sends, and the thread that looks for signs of life.
         """
-        view = memoryview(data)
-        while view:
-            try:
-                view = view[self._socket.send(view) :]
-            except ssl.SSLWantWriteError:
-                if not select.select([], [self._socket], [], _SEND_TIMEOUT)[1]:
-                    raise TimeoutError("the peer takes no data") from None
-            except ssl.SSLWantReadError:
-                select.select([self._socket], [], [], _SEND_TIMEOUT)
+        for data in self._protocol.data_to_send():
+            view = memoryview(data)
+            while view:
+                try:
+                    view = view[self._socket.send(view) :]
+                except (BlockingIOError, ssl.SSLWantWriteError):
+                    self._wait_to_send([], [self._socket])
+                except ssl.SSLWantReadError:
+                    self._wait_to_send([self._socket], [])
+
+    def _wait_to_send(self, readable: list[Any], writable: list[Any]) -> None:
+        try:
+            if any(select.select(readable, writable, [], self.patience)):
+                return
+        except (ValueError, OSError) as error:
+            raise ConnectionError("the WebSocket is closed") from error
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)  # half a frame went out: whoever reads is to hear of it too
+        raise TimeoutError("the peer takes no data")
 
     def receive(self, timeout: float) -> list[bytes]:
         """Messages that have come."""
@@ -164,25 +166,18 @@ class WebSocketConnection:
             raise ConnectionError("the WebSocket is closed") from error
 
     def _read(self) -> list[bytes]:
-        if self._secure:
-            with self._lock:
-                try:
-                    data = self._socket.recv(_RECEIVE)
-                except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-                    return []
-        else:
-            data = self._socket.recv(_RECEIVE)
+        with self._lock if self._secure else contextlib.nullcontext():
+            try:
+                data = self._socket.recv(_RECEIVE)
+            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                return []
         with self._lock:
             if data:
                 self._protocol.receive_data(data)
             else:
                 self._protocol.receive_eof()
             messages = self._messages()
-            answers = self._protocol.data_to_send()  # pongs and close frames
-            if any(answers):
-                for answer in answers:
-                    if answer:
-                        self._send_tls(answer) if self._secure else self._socket.sendall(answer)
+            self._write()  # pongs and close frames
         if not messages and (not data or self._protocol.state is State.CLOSED):
             reason = self._protocol.close_reason or "the server closed the connection"
             raise ConnectionError(reason)

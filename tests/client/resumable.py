@@ -1,8 +1,8 @@
 """A training that can be killed at any moment and started again: `python resumable.py FOLDER KIND STEPS`.
 
-It goes on from its latest checkpoint, whatever is there, and in the end prints a digest of all weights and of the
-optimizer's state. KIND is "loop", a loop of one's own with a dataset iterator, a random generator and unseeded dropout
-in the checkpoint, or "fit", which has `BackupAndRestore`.
+It goes on from its latest checkpoint, whatever is there, also where the server lost its session, and in the end prints
+a digest of all weights and of the optimizer's and the generator's state. KIND is "loop", a loop of one's own with a
+dataset iterator, a random generator and unseeded dropout in the checkpoint, or "fit", which has `BackupAndRestore`.
 """
 
 import hashlib
@@ -45,10 +45,11 @@ def loop():
         gradients = tape.gradient(loss, model.trainable_variables)
         optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
         step.assign_add(1)
+        print("step", number, flush=True)
         if number % 3 == 0:
             manager.save(wait=number % 2 == 0)  # in the foreground and behind the program's back
     checkpoint.sync()
-    return model, optimizer
+    return (*model.variables, *optimizer.variables, generator.state)
 
 
 def fit():
@@ -60,11 +61,19 @@ def fit():
     backup = tf.keras.callbacks.BackupAndRestore(folder, save_freq=4, delete_checkpoint=False)
     begin = tf.keras.callbacks.LambdaCallback(on_train_batch_begin=lambda batch, logs: print("step", flush=True))
     model.fit(*data(), batch_size=8, epochs=steps // 15, verbose=0, callbacks=[backup, begin])
-    return model, model.optimizer
+    return (*model.variables, *model.optimizer.variables)
 
 
-model, optimizer = loop() if kind == "loop" else fit()
+def values():
+    while True:
+        try:
+            return tf.fetch(*(loop if kind == "loop" else fit)())
+        except tf.errors.SessionLostError:
+            print("lost", flush=True)
+            tf.connect()
+
+
 digest = hashlib.sha256()
-for value in (*model.get_weights(), *tf.fetch(*optimizer.variables)):
+for value in values():
     digest.update(np.asarray(value).tobytes())
 print("weights", digest.hexdigest())

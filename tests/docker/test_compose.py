@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from tests.docker.engine import run
+from tests.faults.run import started
 from tests.support import ROOT, run_program, wait_until
 
 pytestmark = pytest.mark.timeout(900)  # the first build downloads
@@ -75,6 +76,29 @@ def test_files_outlive_a_restart_and_a_new_container(service, token_file):
     assert output(RESTORE, service) == trained
     refused = httpx.get(f"{service.url}/v1/status", headers={"Authorization": f"Bearer {old}"})
     assert refused.status_code == 401
+
+
+def test_a_training_goes_on_through_a_restart(service, token_file):
+    """The program sees a pause: each step once, and the bits of a training that nobody disturbed."""
+    service.up(TELEGRAD_TOKEN_FILE=token_file)
+    training = [str(ROOT / "tests/server/training.py"), "80"]
+
+    def trained(*restarts: str) -> list[str]:
+        with started(training, service.url, service.token) as program:
+            assert program.stdout is not None and program.stderr is not None
+            lines = []
+            for line in program.stdout:
+                lines.append(line.strip())
+                if lines[-1] in restarts:
+                    service("restart", "cpu")
+            errors = program.stderr.read()
+        assert program.returncode == 0, errors
+        return lines
+
+    undisturbed, first = trained(), service.inspect()["State"]["StartedAt"]
+    assert trained("step 20", "step 50") == undisturbed
+    assert undisturbed[:-1] == [f"step {i}" for i in range(80)]
+    assert service.inspect()["State"]["StartedAt"] != first
 
 
 def test_the_readmes_back_up_can_be_put_back(service, token_file):

@@ -152,8 +152,8 @@ class RawHttp:
     def post(self, content: bytes) -> httpx.Response:
         return self.http.post(f"{self.path}/frames", params={"attachment": self.attachment}, content=content)
 
-    def get(self, wait: float = 10.0) -> httpx.Response:
-        return self.http.get(f"{self.path}/frames", params={"attachment": self.attachment, "wait": wait})
+    def get(self, wait: float = 10.0, **query: int) -> httpx.Response:
+        return self.http.get(f"{self.path}/frames", params={"attachment": self.attachment, "wait": wait, **query})
 
     def replies(self, count: int) -> list[tuple[Any, ...]]:
         found: list[tuple[Any, ...]] = []

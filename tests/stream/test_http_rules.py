@@ -2,6 +2,7 @@
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import numpy as np
@@ -132,6 +133,37 @@ def test_a_poll_waits_for_the_first_frame_and_no_longer_than_told(server):
         assert client.replies(1)[0][1] == 1
         assert time.monotonic() - started < 8
         later.join()
+
+
+def test_a_poll_that_comes_twice_takes_nothing_from_the_client(server):
+    """What is between may repeat a GET, of which nobody then gets the answer."""
+    with RawHttp(server) as client, ThreadPoolExecutor(2) as pool:
+        polls = [pool.submit(client.get, poll=1) for _ in range(2)]
+        client.post(client.next([CONST, 1, ONES], [READ, 1, 1]))
+        answers = {each.result().content for each in polls}
+        assert len(answers) == 1 and answers != {b""}
+        assert client.get(poll=1).content in answers  # when it was answered, too
+        client.post(client.next([READ, 2, 1]))
+        assert client.get(poll=2).content not in answers
+        assert client.get(poll=1).status_code == 409  # nobody waits for that one any more
+
+
+def test_a_read_that_is_not_executed_in_the_time_given_is_204(server):
+    with Raw(server) as raw, http(server) as web:
+        path = f"/v1/sessions/{raw.session}/reads/1"
+        assert web.get(path, params={"wait": 0.1}).status_code == 204
+        with ThreadPoolExecutor(2) as pool:  # one that gives up does not take the news from one that stays
+            staying = pool.submit(web.get, path)
+            assert web.get(path, params={"wait": 0.1}).status_code == 204
+            large = np.arange(300_000, dtype=np.float32)
+            answer = web.put(
+                f"/v1/sessions/{raw.session}/uploads/1",
+                content=large.tobytes(),
+                headers={"content-range": f"bytes 0-{large.nbytes - 1}/{large.nbytes}"},
+            )
+            assert answer.status_code == 200
+            raw.send([Item.UPLOAD, 1, 1, FLOAT, [300_000]], [READ, 1, 1])
+            assert staying.result().content == large.tobytes()
 
 
 def test_a_gap_is_409_and_costs_the_session_nothing(server):
