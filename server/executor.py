@@ -83,6 +83,7 @@ class Executor:
         self.failed_item = 0  # the last failure whose error the user has not seen
         self._single = len(devices) == 1
         self.uploading: set[int] = set()
+        self._suspended = False
         self.bound: dict[int, Bound] = {}
         self._emitted: dict[str, Bound] = {}
         self._plans: dict[str, dict[Any, Plan]] = {}  # by op, however often that is bound
@@ -122,6 +123,16 @@ class Executor:
                 raise ProtocolError(f"malformed item {shown(item)}: {error}") from error
             self.executed = number
         self.store.settle()
+
+    def suspend(self) -> None:
+        """From another thread: have `execute` raise Suspended rather than wait for the bytes of an upload. `executed`
+        tells how far it came.
+        """
+        self._suspended = True
+        for tensor in list(self.uploading):
+            entry = self.store.entries.get(tensor)
+            if isinstance(entry, Upload):
+                entry.interrupt()
 
     def close(self) -> None:
         """Free everything the session holds."""
@@ -440,6 +451,8 @@ class Executor:
     def finish_upload(self, tensor: int, entry: Any) -> Value | Poison:
         """Wait for an upload's bytes, and put the value in its place."""
         assert isinstance(entry, Upload)
+        if self._suspended:
+            entry.interrupt()
         entry.wait()
         array = entry.array()
         if array.dtype == np.bool_ and not wire.holds_bools(array):

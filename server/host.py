@@ -21,6 +21,7 @@ from protocol.wire import Frame, Item
 from server import persistence
 from server.denormals import flush_denormals
 from server.executor import Executor
+from server.payloads import Suspended
 from server.light import is_light
 
 _REPLY_FRAME: Final = 2 * 2**20
@@ -162,6 +163,7 @@ class ThreadHost:
         """
         self._suspended = True
         self._room.set()
+        self.executor.suspend()
         self._queue.put(None)
         self._thread.join(timeout)
         if self._thread.is_alive() or self._closing:
@@ -267,6 +269,7 @@ class ThreadHost:
     def _execute(self, items: tuple[tuple[Any, ...], ...], settled: int) -> None:
         """Run one frame, handing replies over before anything slow may follow them."""
         executor = self.executor
+        before = executor.executed
         start = 0
         for end in range(len(items)):
             if items[end][0] == wire.READ and end + 1 < len(items) and items[end + 1][0] != wire.READ:
@@ -277,7 +280,7 @@ class ThreadHost:
         else:
             if self._run(executor, items[start:]):
                 return
-        self._left = items[start:]
+        self._left = items[executor.executed - before :]
 
     def _run(self, executor: Executor, items: tuple[tuple[Any, ...], ...]) -> bool:
         """Run items, once the client takes replies. False when the thread is to end instead."""
@@ -285,7 +288,11 @@ class ThreadHost:
             self._room.wait()
         if self._closing or self._suspended:
             return False
-        executor.execute(items)
+        try:
+            executor.execute(items)
+        except Suspended:
+            executor.store.settle()
+            return False
         return True
 
 

@@ -28,6 +28,10 @@ _PIECE: Final = 2**23
 _SMALL: Final = 2**18
 
 
+class Suspended(BaseException):
+    """An item waits for bytes, and the session's state is to be written down: who takes it up executes the item."""
+
+
 class Upload:
     """A buffer of known size that fills from the front."""
 
@@ -39,7 +43,8 @@ class Upload:
         self.device: Any = None
         self._buffer = np.empty(nbytes, np.uint8) if buffer is None else buffer
         self.view = memoryview(self._buffer)
-        self._finished = threading.Event()
+        self._finished = threading.Event()  # or nobody is to wait any longer
+        self._complete = not nbytes
         self._aborted = False
 
     def sink(self, offset: int, end: int) -> Sink:
@@ -64,14 +69,21 @@ class Upload:
 
     def finish(self) -> None:
         """All bytes are there."""
+        self._complete = True
         self._finished.set()
 
     def wait(self) -> None:
-        """Block until all bytes are there. Raises AbortedError when the session ends first."""
+        """Block until all bytes are there. Raises AbortedError when the session ends first, Suspended as that says."""
         if self.nbytes:
             self._finished.wait()
         if self._aborted:
             raise AbortedError("the session ended during an upload")
+        if not self._complete:
+            raise Suspended
+
+    def interrupt(self) -> None:
+        """Have nobody wait for bytes that are missing."""
+        self._finished.set()
 
     def abort(self) -> None:
         """Wake whoever waits, with an error."""

@@ -136,6 +136,32 @@ def test_replies_pins_uploads_poison_and_tapes_are_kept(tmp_path):
         server.close()
 
 
+@pytest.mark.parametrize("isolation", ["process", "thread"])
+def test_what_waits_for_half_an_upload_is_executed_by_the_next(tmp_path, isolation):
+    """The rest of its bytes cannot come to a server that stops: it must not wait for them until its time is over."""
+    large = np.random.default_rng(2).standard_normal(2**19).astype(np.float32)
+    half = large.nbytes // 2
+    server = started(tmp_path, isolation)
+    with Raw(server) as raw, http(server) as web:
+        path = f"/v1/sessions/{raw.session}/uploads/1"
+        headers = {"content-range": f"bytes 0-{half - 1}/{large.nbytes}"}
+        assert web.put(path, content=large.tobytes()[:half], headers=headers).status_code == 200
+        raw.ask([BIND, 0, "add"], [CONST, 1, ONES], [READ, 1, 1])
+        raw.send([Item.UPLOAD, 2, 1, _float(), [2**19]], [READ, 2, 1], [RUN, 0, 3, [2, 2]], [READ, 3, 3], [READ, 4, 1])
+        assert raw.replies(1)[0][1] == 2  # the addition is next
+        session, seq, received = raw.session, raw.seq, raw.received
+        assert stopped(server) == 0
+    server = started(tmp_path, isolation, server.port, server.token)
+    try:
+        with Raw(server, session, seq=seq, expects=received + 1) as raw, http(server) as web:
+            headers = {"content-range": f"bytes {half}-{large.nbytes - 1}/{large.nbytes}"}
+            assert web.put(path, content=large.tobytes()[half:], headers=headers).status_code == 200
+            assert [reply[1] for reply in raw.replies(2)] == [3, 4]
+            assert web.get(f"/v1/sessions/{session}/reads/3").content == (2 * large).tobytes()
+    finally:
+        server.close()
+
+
 def _float():
     from protocol.dtypes import as_dtype
 
