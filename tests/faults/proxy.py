@@ -269,25 +269,29 @@ async def _lose_answer(pair: _FaultyPair, up: bool, data: bytes) -> bool:
 
 
 class Fault(NamedTuple):
-    """act: what happens to the bytes from where it begins. upward: it begins with bytes on their way to the server.
-    of_requests: it happens when the request is whole, and to no WebSocket.
+    """kind: what the faults of a kind have in common. act: what happens to the bytes from where it begins. upward: it
+    begins with bytes on their way to the server. of_requests: it happens when the request is whole, and to no
+    WebSocket.
     """
 
+    kind: str
     act: Callable[[_FaultyPair, bool, bytes], Awaitable[bool]]
     upward: bool = False
     of_requests: bool = False
 
 
 FAULTS = {
-    "cut": Fault(_cut),  # both ends are reset
-    "close": Fault(_close),  # both ends are closed in good order, in the middle of whatever it is
-    "swallow": Fault(_swallow),  # half open: both ends live, and what they send goes nowhere
-    "swallow answers": Fault(_swallow_answers),  # half open in one direction
-    "stall": Fault(_stall),  # nothing is read any more, until the ends' buffers are full
-    "late": Fault(_late, upward=True),  # the client's end is reset; what it sent comes when it has long sent it again
-    "trickle": Fault(_trickle),  # a slow link, for a while
-    "jitter": Fault(_jitter),  # delays of up to 0.2 s, for a while
-    "send again": Fault(_send_again, upward=True, of_requests=True),  # a request comes twice, the second time later
-    "lose answer": Fault(_lose_answer, upward=True, of_requests=True),  # the same, and the client repeats it meanwhile
+    "cut": Fault("cut", _cut),  # both ends are reset
+    "close": Fault("cut", _close),  # both ends are closed in good order, in the middle of whatever it is
+    "late": Fault(
+        "cut", _late, upward=True
+    ),  # the client's end is reset, and what it sent comes after it sent it again
+    "swallow": Fault("silence", _swallow),  # half open: both ends live, and what they send goes nowhere
+    "swallow answers": Fault("silence", _swallow_answers),  # half open in one direction
+    "stall": Fault("silence", _stall),  # nothing is read any more, until the ends' buffers are full
+    "trickle": Fault("delay", _trickle),  # a slow link, for a while
+    "jitter": Fault("delay", _jitter),  # delays of up to 0.2 s, for a while
+    "send again": Fault("repeat", _send_again, upward=True, of_requests=True),  # a request comes twice, once late
+    "lose answer": Fault("repeat", _lose_answer, upward=True, of_requests=True),  # the client repeats it meanwhile
 }
 OF_CONNECTIONS = tuple(name for name, fault in FAULTS.items() if not fault.of_requests)
