@@ -21,8 +21,8 @@ from protocol.wire import Frame, Item
 from server import persistence
 from server.denormals import flush_denormals
 from server.executor import Executor
-from server.payloads import Suspended
 from server.light import is_light
+from server.payloads import Suspended
 
 _REPLY_FRAME: Final = 2 * 2**20
 """Bytes of values past which replies go into another frame."""

@@ -283,9 +283,7 @@ class Fault(NamedTuple):
 FAULTS = {
     "cut": Fault("cut", _cut),  # both ends are reset
     "close": Fault("cut", _close),  # both ends are closed in good order, in the middle of whatever it is
-    "late": Fault(
-        "cut", _late, upward=True
-    ),  # the client's end is reset; what it sent comes later
+    "late": Fault("cut", _late, upward=True),  # the client's end is reset; what it sent comes later
     "swallow": Fault("silence", _swallow),  # half open: both ends live, and what they send goes nowhere
     "swallow answers": Fault("silence", _swallow_answers),  # half open in one direction
     "stall": Fault("silence", _stall),  # nothing is read any more, until the ends' buffers are full
