@@ -1,4 +1,4 @@
-"""The option of the fuzzers, `--fuzz-seconds`, and the fixtures that run a property, a machine or a body for that long."""
+"""The option of the fuzzers, `--fuzz-seconds`, and the fixtures that run a property, a machine or a body so long."""
 
 from __future__ import annotations
 
