@@ -20,6 +20,7 @@ class System(StrEnum):
 
     OURS = "ours"
     RAW = "raw"
+    RAW_FILE = "raw, to a file"
     NUMPY = "NumPy"
     NUMPY_DENORMALS = "NumPy, denormals kept"
     TF_LOCAL = "TF local"
@@ -190,9 +191,10 @@ MEASUREMENTS: Final = (
     Measurement(
         "save",
         "checkpoint of 1 GB, saved",
-        everyone("checkpoints:save", RAW="checkpoints:raw_download"),
+        everyone("checkpoints:save", RAW="checkpoints:raw_download", RAW_FILE="checkpoints:raw_save"),
         show=units.throughput(2**30),
-        budgets=(Budget("0.7 x raw", _RAW, 1 / 0.7),),
+        # A new file's pages can cost more than all else does: what a bare socket into such a file takes is the measure.
+        budgets=(Budget("0.7 x raw, to a file", Contender(System.RAW_FILE), 1 / 0.7),),
         networked=False,
     ),
     Measurement(

@@ -54,7 +54,7 @@ class Lab:
         match contender.system:
             case System.OURS:
                 return self._ours(contender.path)
-            case System.RAW:
+            case System.RAW | System.RAW_FILE:
                 addresses = self._helper("benchmarks.raw_server", "unix" if self._by_unix_socket() else "tcp").hello
                 return _worker("raw", {name: self._behind(contender.path, a) for name, a in addresses.items()})
             case System.NUMPY:

@@ -17,6 +17,7 @@ import numpy as np
 from protocol import wire
 from protocol.errors import AbortedError, InvalidArgumentError, ProtocolError, ResourceExhaustedError
 from protocol.spec import Spec
+from server import spare_memory
 from server.devices import Device
 from server.pins import MAX_PINNED
 from server.sinks import MemorySink, Sink
@@ -41,7 +42,7 @@ class Upload:
         self.received = 0
         self.spec: Any = None
         self.device: Any = None
-        self._buffer = np.empty(nbytes, np.uint8) if buffer is None else buffer
+        self._buffer = spare_memory.take(nbytes) if buffer is None else buffer
         self.view = memoryview(self._buffer)
         self._finished = threading.Event()  # or nobody is to wait any longer
         self._complete = not nbytes

@@ -19,10 +19,10 @@ from protocol.errors import AbortedError
 from server import shared_memory
 from server.process_kinds import Kind
 
-PIECE: Final = 2**19
+PIECE: Final = 2**20
 PIECES: Final = 8
 _ASIDE: Final = 2**16
-_AHEAD: Final = 3
+_AHEAD: Final = 4
 """Pieces that are asked for before they can be sent."""
 
 

@@ -1,11 +1,13 @@
 """A model's worth of values to files and back.
 
-Owns: `save`, `restore`, and the same bytes over a bare socket. Each takes the library, ours or TensorFlow, as `tf`.
+Owns: `save`, `restore`, and the same bytes over a bare socket, to memory and to a file. Each takes the library, ours or
+TensorFlow, as `tf`.
 """
 
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
 import tempfile
 from typing import Any
@@ -64,6 +66,25 @@ def raw_download(raw: sockets.RawLibrary, seconds: float) -> list[float]:
 
     once()
     return repeat(once, seconds)
+
+
+def raw_save(raw: sockets.RawLibrary, seconds: float) -> list[float]:
+    """Seconds until as many bytes of the peer are in a new file: the least that saving them takes."""
+    with tempfile.TemporaryDirectory() as folder:
+        numbers = itertools.count()
+
+        def emptied() -> None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+        def once() -> None:
+            os.makedirs(folder, exist_ok=True)
+            with open(f"{folder}/{next(numbers)}", "xb", buffering=0) as file:
+                for _ in range(PARTS):
+                    raw.bulk.sendall(b"D")
+                sockets.receive_into_file(raw.bulk, TOTAL, file)
+
+        once()
+        return repeat(once, seconds, emptied)
 
 
 def raw_upload(raw: sockets.RawLibrary, seconds: float) -> list[float]:

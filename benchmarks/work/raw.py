@@ -5,7 +5,9 @@ Owns: `upload`, `download`, `echo`. Each takes a `RawLibrary`, which knows the a
 
 from __future__ import annotations
 
+import queue
 import socket
+import threading
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,8 @@ import numpy as np
 from benchmarks.work.timing import repeat
 from benchmarks.work.transfer import SIZE
 
+_PIECE = 2**22
+_PIECES = 4
 _ECHOED = 64  # bytes: about what an addition and its read make on the wire
 
 
@@ -90,3 +94,28 @@ def receive_fresh(connection: socket.socket, size: int) -> Any:
             raise ConnectionError("the raw peer left")
         view = view[count:]
     return array
+
+
+def receive_into_file(connection: socket.socket, size: int, file: Any) -> None:
+    """Write bytes of the socket to a file, one piece while the next is received."""
+    empty: queue.SimpleQueue[memoryview] = queue.SimpleQueue()
+    full: queue.SimpleQueue[memoryview] = queue.SimpleQueue()
+    for _ in range(_PIECES):
+        empty.put(memoryview(bytearray(_PIECE)))
+
+    def write() -> None:
+        left = size
+        while left:
+            piece = full.get()
+            left -= file.write(piece)
+            empty.put(piece)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    for _ in range(size // _PIECE):
+        piece = empty.get()
+        filled = 0
+        while filled < _PIECE:
+            filled += connection.recv_into(piece[filled:])
+        full.put(piece)
+    writer.join()
