@@ -57,8 +57,9 @@ def main(arguments: list[str] | None = None) -> int:
     devices = open_devices(settings.device) if nursery is None else devices_of(nursery)
     listening = _listen(settings)
     server = uvicorn.Server(_config(settings, create_app(settings, devices, nursery)))
-    # uvicorn has its own handler while it serves, and raises the signal again when it has stopped.
-    signal.signal(signal.SIGTERM, lambda *_: setattr(server, "should_exit", True))
+    # uvicorn has its own handlers while it serves, and raises the signal again when it has stopped.
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, lambda *_: setattr(server, "should_exit", True))
     if settings.stop_with_stdin:
         threading.Thread(target=_stop_with_stdin, args=(server,), daemon=True).start()
     _announce(settings, listening, [d.name for d in devices], show_token)

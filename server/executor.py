@@ -32,7 +32,7 @@ from protocol.ops import Op, lookup
 from protocol.placement import short_name
 from protocol.spec import Spec, element_count
 from protocol.wire import Item, Ref
-from server import publishing, reading, storage, switches
+from server import making, publishing, reading, storage, switches
 from server.backward import gradients, record
 from server.devices import Device
 from server.far_shelf import FarShelf
@@ -89,10 +89,9 @@ class Executor:
         self._plans: dict[str, dict[Any, Plan]] = {}  # by op, however often that is bound
         self.tally = Tally(lambda: [*self.bound.values(), *self._emitted.values()])
         self.handlers: dict[int, Callable[[tuple[Any, ...], int], None]] = {
-            Item.RUN: self._run, Item.BIND: self._bind, Item.RELEASE: self._release, Item.CONST: self._const,
-            Item.UPLOAD: self._upload, Item.CLEAR: self._clear, Item.VARIABLE: self._variable, Item.SYNC: self._sync,
-            Item.TAPE: self._tape, Item.GRADIENT: self._gradient, **reading.handlers(self), **storage.handlers(self),
-            **switches.handlers(self), **publishing.handlers(self),
+            Item.RUN: self._run, Item.BIND: self._bind, Item.RELEASE: self._release, Item.CLEAR: self._clear,
+            Item.SYNC: self._sync, Item.TAPE: self._tape, Item.GRADIENT: self._gradient, **making.handlers(self),
+            **reading.handlers(self), **storage.handlers(self), **switches.handlers(self), **publishing.handlers(self),
         }  # fmt: skip
         self.pins = Pins(limit)
         for kind in ANSWERED:
@@ -231,7 +230,7 @@ class Executor:
         store = self.store
         if store.used + size > store.granted or len(store.entries) >= store.most:
             store.charge(size)
-        device = self.default if self._single and device_name is None else self._place(values, device_name)
+        device = self.default if self._single and device_name is None else self.place(values, device_name)
         arrays = [v.array if v.device is device else device.take(v.array) for v in values]
         begun = 0 if small and bound.count < bound.due else _clock()
         try:
@@ -250,7 +249,10 @@ class Executor:
             raise InternalError(f"the kernel of {op.name} gave {len(found)} results, {len(specs)} were inferred")
         return [self._checked(op, device, array, spec) for array, spec in zip(found, specs, strict=True)]
 
-    def _place(self, values: list[Value], name: Any) -> Device:
+    def place(self, values: list[Value], name: Any) -> Device:
+        """The device called `name`; for None, the one where the values are if they agree, else the default. Raises
+        InvalidArgumentError.
+        """
         if name is not None:
             device = self.devices.get(short_name(name))
             if device is None:
@@ -420,33 +422,7 @@ class Executor:
     def device_of(self, item: tuple[Any, ...], position: int) -> Device:
         """The device that the field at `position` names, or the default."""
         name = item[position] if len(item) > position else None
-        return self.default if name is None else self._place([], name)
-
-    def _const(self, item: tuple[Any, ...], number: int) -> None:
-        tensor, array = item[1], item[2]
-        if type(array) is not np.ndarray:
-            raise ProtocolError("a constant's value is no array")
-        try:
-            self.store.charge(array.nbytes)
-            device = self.device_of(item, 3)
-            value = Value(device.take(array), Spec(BY_NUMPY[array.dtype], array.shape), device)
-        except Exception as error:
-            self.fail("constant", tensor, error, number)
-            return
-        self.store.put(tensor, value)
-
-    def _upload(self, item: tuple[Any, ...], number: int) -> None:
-        _, tensor, upload, dtype, shape = item[:5]
-        try:
-            wire.checked_shape(shape)
-            entry = self.payloads.declare(upload, Spec(dtype, shape), self.device_of(item, 5), self.store)
-        except ProtocolError:
-            raise
-        except OpError as error:
-            self.fail("constant", tensor, error, number)
-            return
-        self.store.put(tensor, entry)
-        self.uploading.add(tensor)
+        return self.default if name is None else self.place([], name)
 
     def finish_upload(self, tensor: int, entry: Any) -> Value | Poison:
         """Wait for an upload's bytes, and put the value in its place."""
@@ -462,21 +438,6 @@ class Executor:
         self.uploading.discard(tensor)
         self.payloads.finish(entry)
         return value
-
-    def _variable(self, item: tuple[Any, ...], number: int) -> None:
-        try:
-            value = self.operand(item[2])
-            if type(value) is Value and len(item) > 3 and item[3] is not None:
-                device = self._place([], item[3])
-                value = Value(device.take(value.array), value.spec, device)
-            if type(value) is Value and not value.holders:
-                self.store.charge(value.nbytes)  # a literal, or a copy: nothing has paid for it
-        except ProtocolError:
-            raise
-        except OpError as error:
-            self.fail("variable", 0, error, number)
-            value = Poison(code_of(error), str(error), "variable", number)
-        self.store.put(item[1], Variable(value))
 
     # --- replies -----------------------------------------------------------------------------------------------------
 

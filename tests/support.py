@@ -62,6 +62,10 @@ class ServerProcess:
     def terminate(self) -> int:
         """SIGTERM; the exit status."""
         self._process.terminate()
+        return self.wait()
+
+    def wait(self) -> int:
+        """The exit status of a server that was told to stop."""
         return self._process.wait(20)
 
     def close(self) -> None:
