@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from protocol import errors
+from protocol.attrs import check_attrs
 from protocol.dtypes import BY_NUMPY
 from protocol.errors import ProtocolError, code_of
 from protocol.ops import OPS
@@ -62,8 +63,10 @@ class Ending:
 
 def inferred(call: Call) -> tuple[Spec, ...] | Exception:
     """What the shape rule says to the attributes as they are."""
+    op = OPS[call.op]
     try:
-        found = OPS[call.op].infer(tuple(Spec(BY_NUMPY[i.dtype], i.shape) for i in call.inputs), call.attrs)
+        check_attrs(op.attrs, call.attrs, op.name)  # what inference remembers may be for equal ones, as False is to 0
+        found = op.infer(tuple(Spec(BY_NUMPY[i.dtype], i.shape) for i in call.inputs), call.attrs)
     except Exception as error:
         return error
     return (found,) if isinstance(found, Spec) else found
@@ -129,8 +132,10 @@ def outs_of(call: Call, first: int) -> tuple[Any, tuple[int, ...]]:
 
 
 def _gives_several(call: Call) -> bool:
+    op = OPS[call.op]
     try:
-        found = OPS[call.op].infer(tuple(Spec(BY_NUMPY[i.dtype], i.shape) for i in call.inputs), call.attrs)
+        check_attrs(op.attrs, call.attrs, op.name)  # what inference remembers may be for equal ones, as False is to 0
+        found = op.infer(tuple(Spec(BY_NUMPY[i.dtype], i.shape) for i in call.inputs), call.attrs)
     except Exception:
         return False
     return not isinstance(found, Spec)
