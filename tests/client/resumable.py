@@ -70,7 +70,16 @@ def values():
             return tf.fetch(*(loop if kind == "loop" else fit)())
         except tf.errors.SessionLostError:
             print("lost", flush=True)
-            tf.connect()
+            connect()
+
+
+def connect():
+    """Until it works: a connection that is being made can meet a fault too, and then says so."""
+    while True:
+        try:
+            return tf.connect()
+        except tf.errors.UnavailableError as error:
+            print(f"no connection: {error}", file=sys.stderr)
 
 
 digest = hashlib.sha256()
