@@ -36,9 +36,14 @@ _SHOWN_INPUTS: Final = 8
 _SHOWN_CHARACTERS: Final = 2000
 
 
+def is_on(executor: Executor) -> bool:
+    """Whether results are checked."""
+    return "compute" in executor.__dict__
+
+
 def switch(executor: Executor, on: bool) -> None:
     """Check the results of every op from here on, those of backward passes too; or no more."""
-    if on and "compute" not in executor.__dict__:
+    if on and not is_on(executor):
         executor.compute = _checked(executor.compute)  # type: ignore[method-assign]
     elif not on:
         executor.__dict__.pop("compute", None)

@@ -23,11 +23,12 @@ from protocol.errors import DataLossError
 from protocol.gradients import Node
 from protocol.ops import OPS
 from protocol.spec import Spec
+from server import numeric_checks
 from server.executor import Executor
 from server.payloads import Upload
 from server.values import Poison, Tape, Value, Variable
 
-_MAGIC: Final = b"telegrad session 1\n"
+_MAGIC: Final = b"telegrad session 2\n"
 _PIECE: Final = 2**24
 
 Array = np.ndarray[Any, Any]
@@ -129,6 +130,7 @@ def executor_state(executor: Executor) -> tuple[dict[str, Any], list[Array]]:
         "executed": executor.executed,
         "cancel_through": executor.cancel_through,
         "failed_item": executor.failed_item,
+        "check_numerics": numeric_checks.is_on(executor),
         "pins": list(executor.pins.sizes.items()),
         "bound": [(index, bound.op.name) for index, bound in executor.bound.items()],
         "devices": values.devices,
@@ -192,6 +194,7 @@ def restore_executor(executor: Executor, description: Mapping[str, Any], arrays:
     executor.executed = description["executed"]
     executor.cancel_through = description["cancel_through"]
     executor.failed_item = description["failed_item"]
+    numeric_checks.switch(executor, description["check_numerics"])
     for read, size in description["pins"]:
         executor.pins.add(read, size)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
@@ -61,6 +62,24 @@ class Published:
     def shelf(self, owner: Owner | None) -> Shelf:
         """The names of one owner's; without one, of an executor on its own."""
         return Shelf(self, owner)
+
+    def state(self) -> tuple[dict[str, Any], list[np.ndarray[Any, Any]]]:
+        """All of it, for `restore` in the next server."""
+        with self._lock:
+            held = [(space, name, e) for space, entries in self._spaces.items() for name, e in entries.items()]
+        names = [(space, name, e.version, e.modified) for space, name, e in held]
+        return {"version": self._version, "names": names}, [e.array for _, _, e in held]
+
+    def restore(
+        self, state: Mapping[str, Any], arrays: Sequence[np.ndarray[Any, Any]], owners: Collection[str]
+    ) -> None:
+        """Take up what `state` gave, but for those whose namespace belongs to nobody any more."""
+        with self._lock:
+            self._version = state["version"]
+            for (space, name, version, modified), array in zip(state["names"], arrays, strict=True):
+                if space in owners:
+                    array.flags.writeable = False
+                    self._spaces[space][name] = Entry(array, version, modified)
 
     def forget(self, owner: Owner) -> None:
         """Let go of all that was published in an owner's name."""

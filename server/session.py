@@ -36,6 +36,7 @@ from server.settings import Settings
 
 log = logging.getLogger("telegrad.session")
 
+_PUBLISHED: Final = "published"
 _OUTBOX_LIMIT: Final = 64 * 2**20
 """Bytes of replies that the client has not taken, past which its session pauses."""
 _MISSED_HEARTBEATS: Final = 3
@@ -384,6 +385,11 @@ class Sessions:
         if folder is None or not folder.is_dir():
             return
         left = set(folder.iterdir())
+        if (kept := folder / _PUBLISHED).exists():
+            try:
+                self.published.restore(*persistence.read(kept), {a.name for a in self.access})
+            except (OpError, ValueError, TypeError, KeyError) as error:
+                log.error("published values are lost: %s", error)
         for path in sorted(folder.glob("*.session")):
             try:
                 session = Session.restored(path, self.settings, self._hosting, self.access, self.events)
@@ -408,6 +414,12 @@ class Sessions:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         whole = [s for s in sessions if s.broken is None]
         done = await asyncio.gather(*[s.save(folder, self.settings.save_seconds) for s in whole])
+        state, arrays = self.published.state()
+        if arrays:
+            try:
+                await asyncio.to_thread(persistence.write, folder / _PUBLISHED, state, arrays)
+            except OSError as error:
+                log.error("published values could not be saved: %s", error)
         log.info("%d of %d sessions are saved for the next server", sum(done), len(sessions))
 
     async def stop(self) -> None:

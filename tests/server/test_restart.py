@@ -1,5 +1,6 @@
 """A server that is told to stop and started again: programs see a pause, and end with the same bits."""
 
+import io
 import os
 import random
 import subprocess
@@ -158,6 +159,47 @@ def test_what_waits_for_half_an_upload_is_executed_by_the_next(tmp_path, isolati
             assert web.put(path, content=large.tobytes()[half:], headers=headers).status_code == 200
             assert [reply[1] for reply in raw.replies(2)] == [3, 4]
             assert web.get(f"/v1/sessions/{session}/reads/3").content == (2 * large).tobytes()
+    finally:
+        server.close()
+
+
+@pytest.mark.parametrize("isolation", ["process", "thread"])
+def test_checks_of_numerics_stay_on(tmp_path, isolation):
+    server = started(tmp_path, isolation)
+    with Raw(server) as raw:
+        raw.send([BIND, 0, "log"], [Item.SET, "check_numerics", True])
+        raw.ask([CONST, 1, -ONES], [READ, 1, 1])
+        session, seq, received = raw.session, raw.seq, raw.received
+        assert stopped(server) == 0
+    server = started(tmp_path, isolation, server.port, server.token)
+    try:
+        with Raw(server, session, seq=seq, expects=received + 1) as raw:
+            raw.send([RUN, 0, 2, [1]])
+            failed = raw.replies(1)[0]
+            assert failed[0] == Item.FAILED and "NaN" in failed[3]
+    finally:
+        server.close()
+
+
+@pytest.mark.parametrize("isolation", ["process", "thread"])
+def test_published_values_are_kept(tmp_path, isolation):
+    """Also where there is no session left, and where a name is given anew by the next server."""
+    server = started(tmp_path, isolation)
+    value, path = np.arange(6, dtype=np.int16).reshape(2, 3), "/v1/published/weights/latest"
+    npy = {"accept": "application/x-npy"}
+    with Raw(server) as raw, http(server) as web:
+        raw.ask([CONST, 1, value], [Item.PUBLISH, "weights/latest", 1], [READ, 1, 1])
+        before = web.get("/v1/published").json()["published"]
+        assert web.delete(f"/v1/sessions/{raw.session}").is_success
+    assert stopped(server) == 0
+    server = started(tmp_path, isolation, server.port, server.token)
+    try:
+        with Raw(server) as raw, http(server) as web:
+            assert web.get("/v1/published").json()["published"] == before
+            assert np.array_equal(np.load(io.BytesIO(web.get(path, headers=npy).content)), value)
+            assert not list((tmp_path / "sessions").iterdir())
+            raw.ask([CONST, 1, value], [Item.PUBLISH, "weights/latest", 1], [READ, 1, 1])
+            assert web.get("/v1/published").json()["published"][0]["version"] > before[0]["version"]
     finally:
         server.close()
 
