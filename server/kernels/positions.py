@@ -53,7 +53,7 @@ def row_numbers(xp: Any, indices: Any, dims: Sequence[int], place: str) -> tuple
         raise InvalidArgumentError(f"{_element('indices', at)} = [{row}] does not index into {place}")
     numbers = xp.zeros(indices.shape[:-1], "int64")
     for k, dim in enumerate(dims):
-        numbers = numbers * dim + indices[..., k]
+        numbers = numbers * dim + indices[..., k].astype("int64")  # else uint64 would make it floating-point
     return (numbers, None) if xp is np else (xp.where(good, numbers, 0), good)
 
 

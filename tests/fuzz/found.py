@@ -74,8 +74,13 @@ _LONG = [
         padding=((0, 0), (2**31, 2**31), (0, 0), (0, 0)),
     ),
 ]  # fmt: skip
+# Integers of all kinds index.
+_INDICES = [
+    _call("gather_nd", np.ones((3, 2), _F32), np.array([[1]], np.uint64)),
+    _call("gather_nd", np.ones((1, 1), np.int8), np.empty((0, 1), np.uint64)),
+]
 FOUND: list[tuple[Call, type[OpError] | None]] = [
-    *((c, None) for c in _LONG),
+    *((c, None) for c in (*_LONG, *_INDICES)),
     *((c, ResourceExhaustedError) for c in (*_SIZES_BY_VALUE, *_EMPTY, *_ON_THE_WAY, *_EXHAUSTED)),
     *((c, InvalidArgumentError) for c in _REFUSED),
 ]
