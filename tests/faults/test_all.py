@@ -51,8 +51,10 @@ def test_where_the_server_is_killed_it_resumes_from_its_checkpoint(tmp_path, see
         plan = Plan(program, steps, OF_CONNECTIONS, {"kill": 2})
         report = disturbed(plan, tmp_path / str(seed), seed)
         print(dict(report.happened))
-        assert report.lines.count("lost") == report.happened["kill"] == 2
-        assert sum(line.startswith("from") for line in report.lines) == 3
+        assert report.happened["kill"] == 2
+        lost = report.lines.count("lost")
+        assert 1 <= lost <= 2, "one killed while the program connects to it is lost with the one before"
+        assert sum(line.startswith("from") for line in report.lines) == lost + 1
         assert report.digest == expected
         assert sum(report.happened[fault] for fault in plan.faults)
 
