@@ -105,22 +105,25 @@ class Executor:
         """
         handlers = self.handlers
         room.asked_of(self.store.charge)
-        for item in items:
-            number = self.executed + 1
-            try:
-                handler = handlers[item[0]]
-            except KeyError:
-                raise ProtocolError(f"unknown item kind {item[0]}") from None
-            try:
-                if number <= self.cancel_through and item[0] in _CANCELLABLE:
-                    self._cancel(item, number)
-                else:
-                    handler(item, number)
-            except _MALFORMED as error:
-                if isinstance(error, OpError):
-                    raise
-                raise ProtocolError(f"malformed item {shown(item)}: {error}") from error
-            self.executed = number
+        try:
+            for item in items:
+                number = self.executed + 1
+                try:
+                    handler = handlers[item[0]]
+                except KeyError:
+                    raise ProtocolError(f"unknown item kind {item[0]}") from None
+                try:
+                    if number <= self.cancel_through and item[0] in _CANCELLABLE:
+                        self._cancel(item, number)
+                    else:
+                        handler(item, number)
+                except _MALFORMED as error:
+                    if isinstance(error, OpError):
+                        raise
+                    raise ProtocolError(f"malformed item {shown(item)}: {error}") from error
+                self.executed = number
+        finally:
+            room.asked_of(None)
         self.store.settle()
 
     def suspend(self) -> None:

@@ -30,8 +30,8 @@ class _Answer(threading.local):
 _answer = _Answer()
 
 
-def asked_of(charge: Callable[[int], None]) -> None:
-    """From here on, `ask` in this thread is `charge(bytes)`."""
+def asked_of(charge: Callable[[int], None] | None) -> None:
+    """From here on, `ask` in this thread is `charge(bytes)`; with None, there is room for anything again."""
     _answer.charge = charge
 
 
