@@ -43,7 +43,7 @@ def write(path: Path, description: Mapping[str, Any], arrays: Sequence[Array]) -
     head = wire.pack({**description, "arrays": parts})
     temporary = path.with_name(f".{path.name}")
     with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb", buffering=0) as file:
-        for data in (_MAGIC, len(head).to_bytes(8, "little"), head, *map(_on_their_wayof, arrays)):
+        for data in (_MAGIC, len(head).to_bytes(8, "little"), head, *map(_bytes_of, arrays)):
             view = memoryview(data)
             while view:
                 view = view[file.write(view[:_PIECE]) :]
@@ -67,7 +67,7 @@ def read(path: Path) -> tuple[dict[str, Any], list[Array]]:
     return description, arrays
 
 
-def _on_their_wayof(array: Array) -> memoryview:
+def _bytes_of(array: Array) -> memoryview:
     return wire.array_bytes(np.ascontiguousarray(array).reshape(-1))
 
 

@@ -37,7 +37,7 @@ class Window:
         self._free: deque[int] = deque(range(PIECES))
         self._waiting: deque[asyncio.Future[int]] = deque()
         self._filling: dict[int, WindowSink] = {}
-        self._asked: dict[int, asyncio.Future[int]] = {}
+        self._asked: dict[int, asyncio.Future[bytes]] = {}
         self._closed = False
 
     def __getitem__(self, piece: int) -> memoryview:
@@ -96,8 +96,8 @@ class Window:
             return
         self.send(Kind.FILL, (upload, offset, piece, count))
 
-    def ask(self, read: int, start: int, piece: int, count: int) -> asyncio.Future[int]:
-        """Have the process put bytes of a pinned read into a piece: how many, 0 when it has them no more."""
+    def ask(self, read: int, start: int, piece: int, count: int) -> asyncio.Future[bytes]:
+        """Bytes of a pinned read, which the process puts into a piece; none when it has them no more."""
         found = self._asked[piece] = asyncio.get_running_loop().create_future()
         self.send(Kind.FETCH, (read, start, piece, count))
         return found
@@ -105,10 +105,9 @@ class Window:
     def done(self, piece: int, count: int) -> None:
         """The process has done with a piece what it was asked for."""
         asked = self._asked.pop(piece, None)
-        if asked is None or asked.done():  # filled, or asked for by someone who has gone
-            self.give(piece)
-        else:
-            asked.set_result(count)
+        if asked is not None and not asked.done():  # else it was filled, or asked for by someone who has gone
+            asked.set_result(bytes(self[piece][:count]))  # at once: who reads slowly must not keep the piece
+        self.give(piece)
 
     def close(self) -> None:
         """Wake whoever waits, with an error."""
@@ -121,27 +120,22 @@ class Window:
 
     async def pieces(self, read: int, start: int, end: int) -> AsyncIterator[bytes]:
         """The bytes of a pinned read. Raises AbortedError when they are withdrawn before the end."""
-        coming: deque[tuple[int, asyncio.Future[int], int]] = deque()
+        coming: deque[tuple[asyncio.Future[bytes], int]] = deque()
         try:
             while coming or start < end:
                 while start < end and (not coming or (len(coming) < _AHEAD and self._free)):
                     piece = await self.wait()
                     count = min(PIECE, end - start)
-                    coming.append((piece, self.ask(read, start, piece, count), count))
+                    coming.append((self.ask(read, start, piece, count), count))
                     start += count
-                piece, asked, count = coming[0]
-                if await asked != count:
+                asked, count = coming.popleft()
+                data = await asked
+                if len(data) != count:
                     raise AbortedError(f"read {read} was withdrawn while it was sent")
-                data = bytes(self[piece][:count])
-                coming.popleft()
-                self.give(piece)
                 yield data
         finally:
-            for piece, asked, _ in coming:
-                if asked.done() and not asked.cancelled():
-                    self.give(piece)
-                else:
-                    asked.cancel()  # `done` frees it
+            for asked, _ in coming:
+                asked.cancel()
 
 
 class WindowSink:
