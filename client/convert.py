@@ -179,7 +179,7 @@ def from_array(value: np.ndarray[Any, Any], copied: bool = False) -> Tensor:
     place = devices.innermost()
     device = () if place is None else (place,)
     if value.nbytes > MAX_INLINE:
-        upload = session.start_upload(value, copied)
+        upload = session.transfers.upload(value, copied)
         session.issue((Item.UPLOAD, identifier, upload, spec.dtype, spec.shape, *device))
     else:
         session.issue((Item.CONST, identifier, wire.array_ext(value), *device), value.nbytes)

@@ -99,10 +99,11 @@ def close_log(log: Log) -> None:
 
 def _install() -> None:
     from client.session import Session
+    from client.transfers import Transfers
 
     for owner, name, wrap in (
         (Session, "issue", _issuing), (Session, "waiting", _waiting), (Session, "stall", _stalling),
-        (Session, "stall_upload", _stalling), (Sites, "add", _sending),
+        (Transfers, "stall", _stalling), (Sites, "add", _sending),
     ):  # fmt: skip
         _originals[owner, name] = getattr(owner, name)
         setattr(owner, name, wrap(getattr(owner, name)))
@@ -138,7 +139,7 @@ def _waiting(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _stalling(original: Callable[..., None]) -> Callable[..., None]:
-    def stall(self: Session) -> None:
+    def stall(self: Any) -> None:
         with _noted(STALL, sites.here()):
             original(self)
 

@@ -53,10 +53,11 @@ class _Wanted:
         """
         size = size_known(self.tensor._spec)
         if self.whole and size is not None and size > MAX_INLINE:
+            transfers = self.session.transfers
             if beside:
-                self.download = self.session.background(self.session.download, self.read, self.tensor._spec).result
+                self.download = transfers.background(transfers.download, self.read, self.tensor._spec).result
             else:
-                found = self.session.download(self.read, self.tensor._spec)
+                found = transfers.download(self.read, self.tensor._spec)
                 self.download = lambda: found
 
     def value(self) -> np.ndarray[Any, Any]:
@@ -79,7 +80,7 @@ class _Wanted:
         if type(found) is tuple:
             spec = Spec(found[0], found[1])
             self._check(spec)
-            value = self.download() if self.download else self.session.download(self.read, spec)
+            value = self.download() if self.download else self.session.transfers.download(self.read, spec)
             if value is None:
                 raise InternalError(f"the value of a read of {spec} went missing")
         else:
@@ -188,7 +189,7 @@ def _future(operands: list[Operand], wanted: list[_Wanted]) -> Future[Any]:
             future.set_exception(error)
 
     if wanted:
-        wanted[0].session.background(resolve)
+        wanted[0].session.transfers.background(resolve)
     else:
         resolve()
     return future

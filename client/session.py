@@ -1,8 +1,8 @@
 """A session on the client's side: what is issued, what is sent, what is waited for.
 
 Owns: `Session`: the pending items and releases, the flush policy, credit, waits, failures and their source lines. Does
-not know tensors or ops' meaning, nor how frames travel (`client.transport`) or how a connection is kept up
-(`client.link`).
+not know tensors or ops' meaning, nor how frames travel (`client.transport`), large values (`client.transfers`) or how a
+connection is kept up (`client.link`).
 
 Any thread may issue. A producer appends to a list, which is atomic, and one thread at a time takes what is there and
 sends it: whoever fills a batch, whoever waits, or else the I/O thread, which is woken at the first item of a batch and
@@ -16,22 +16,18 @@ import contextlib
 import dataclasses
 import itertools
 import os
-import sys
 import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
-
-import numpy as np
 
 from client import session_settings, sites
 from client.answers import Failures, Read
 from client.interrupts import Uninterrupted
 from client.sites import Site, Sites
-from client.transport import Endpoint, payloads
-from client.transport.payloads import FileSource, Source
+from client.transfers import Transfers
+from client.transport import Endpoint
 from protocol import wire
 from protocol.errors import NotFoundError, OpError, SessionLostError, error_from
 from protocol.ops import Op
@@ -40,7 +36,6 @@ from protocol.wire import MAX_FRAME, Item, Kind
 
 FLUSH_ITEMS: Final = 64
 FLUSH_BYTES: Final = 64 * 1024
-_BYTES_IN_TRANSIT: Final = 512 * 2**20
 _RELEASES: Final = 2**16
 """Ids in one RELEASE item at most."""
 _MARGIN: Final = 2**20
@@ -90,9 +85,7 @@ class Session:
         self._numbers = itertools.count(1)
         self._failures = Failures(self._source_line)
         self._connection: Any = None
-        self._transit = 0
-        self._transit_changed = threading.Condition()
-        self._pool: ThreadPoolExecutor | None = None
+        self.transfers = Transfers(self)
         self.lost: OpError | None = None
         self.closed = False
         self.wake_io: Callable[[], None] = _nothing
@@ -227,10 +220,19 @@ class Session:
 
     # --- waiting -----------------------------------------------------------------------------------------------------
 
+    def new_number(self) -> int:
+        """A number for a read or an upload."""
+        return next(self._numbers)
+
+    def take_read(self, read: Read) -> None:
+        """Tell the server that the client has a read's value, or wants it no more."""
+        self._pending.append(((Item.READ_DONE, read.number), None))
+        self.wake_io()
+
     def start_read(self, *fields: Any, kind: int = Item.READ) -> Read:
         """Issue an item that is answered. The caller flushes once it has issued all it wants answered together."""
         self.check()
-        read = Read(next(self._numbers))
+        read = Read(self.new_number())
         self._reads[read.number] = read
         self._pending.append(((kind, read.number, *fields), sites.here()))
         return read
@@ -277,72 +279,6 @@ class Session:
         with self._state_lock:
             through = self._stream.items_sent
         self.send_control(Kind.CANCEL, wire.pack(through), wait=True)
-
-    # --- large values ------------------------------------------------------------------------------------------------
-
-    def start_upload(self, data: np.ndarray[Any, Any], copied: bool) -> int:
-        """Send `data` beside the stream, copied first unless it was; the upload's number.
-
-        Copying and sending go on at the same time. Blocks while too many bytes are in transit.
-        """
-        source = Source(wire.array_bytes(data), copied)
-        number = self.upload_from(source)
-        source.copy()
-        return number
-
-    def upload_from(self, source: Source | FileSource) -> int:
-        """Send the bytes of `source` beside the stream; the upload's number. Blocks as `start_upload` does."""
-        number = next(self._numbers)
-        with self._transit_changed:
-            while self._transit and self._transit + source.nbytes > _BYTES_IN_TRANSIT:
-                self.stall_upload()
-            self._transit += source.nbytes
-        self.background(self._upload, number, source)
-        return number
-
-    def stall_upload(self) -> None:
-        """With the lock: wait for a change of what is in transit."""
-        self.stalls += 1
-        self._transit_changed.wait(_POLL)
-        self.check()
-
-    def _upload(self, number: int, source: Source | FileSource) -> None:
-        try:
-            self.bytes_sent += payloads.upload(self.endpoint, self.id, number, source, self.alive, self.patience)
-        except (OSError, OpError) as error:
-            if self.alive():
-                print(f"telegrad: an upload failed: {error}", file=sys.stderr)
-        finally:
-            source.close()
-            with self._transit_changed:
-                self._transit -= source.nbytes
-                self._transit_changed.notify_all()
-
-    def download(self, read: Read, spec: Any) -> np.ndarray[Any, Any] | None:
-        """Fetch a large value while its read item is on its way; None when the read failed."""
-        result: list[np.ndarray[Any, Any]] = []
-
-        def allocate() -> memoryview:  # only once the server has the value: until then its size is a claim
-            result.append(np.empty(spec.shape, spec.dtype.numpy))
-            return wire.array_bytes(result[0])
-
-        try:
-            if not payloads.download(self.endpoint, self.id, read.number, allocate, self.alive, self.patience):
-                return None
-        except OSError:
-            self.check()  # the session may be lost, which says more
-            raise
-        finally:
-            self._pending.append(((Item.READ_DONE, read.number), None))
-            self.wake_io()
-        self.bytes_received += result[0].nbytes
-        return result[0]
-
-    def background(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Run beside the program, in one of a few threads; a future."""
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(4, "telegrad-payload")
-        return self._pool.submit(function, *arguments)
 
     def alive(self) -> bool:
         """Whether it makes sense to try again."""
@@ -455,8 +391,7 @@ class Session:
             read.error = error
             read.finish()
         self._credit.set()
-        with self._transit_changed:
-            self._transit_changed.notify_all()
+        self.transfers.wake()
 
     def close(self) -> None:
         """Leave: the server frees what the session holds."""
@@ -470,8 +405,7 @@ class Session:
         if connection is not None:
             connection.close()
         self.lose(SessionLostError(_DISCONNECTED))
-        if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
+        self.transfers.close()
 
     def drain(self, timeout: float) -> Exception | None:
         """At exit: send what is pending, wait up to `timeout` seconds for it; the failure nobody has seen."""

@@ -197,7 +197,7 @@ class LocalPlace:
             spec = Spec(entry.dtype, entry.shape)
             source = FileSource(self._open(name), offset, entry.nbytes)
             identifier = next(session.ids)
-            session.issue((Item.UPLOAD, identifier, session.upload_from(source), spec.dtype, spec.shape))
+            session.issue((Item.UPLOAD, identifier, session.transfers.upload_from(source), spec.dtype, spec.shape))
             return Tensor(session, spec, identifier, None, None)
         with self._open(name) as file:
             file.seek(offset)

@@ -11,10 +11,11 @@ import client as tf
 from client import context
 from client.session import Session
 from client.sites import Sites
+from client.transfers import Transfers
 from tests.client.waiting import remote, waits
 from tests.support import run_program, serving
 
-METHODS = [(Session, name) for name in ("issue", "waiting", "stall", "stall_upload")] + [(Sites, "add")]
+METHODS = [*((Session, name) for name in ("issue", "waiting", "stall")), (Transfers, "stall"), (Sites, "add")]
 
 
 def hooks():
